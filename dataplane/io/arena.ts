@@ -1,0 +1,48 @@
+/**
+ * One block of memory for everything a worker touches per packet.
+ *
+ * Packets, message headers and scratch live in one fixed WebAssembly memory, so that every
+ * address is `base + offset`, nothing moves, and nothing is allocated after the start.
+ */
+import { addressOf } from './libc.ts';
+
+const PAGE_LEN = 65_536;
+
+export class Arena {
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Machine address of offset 0. */
+  readonly base: number;
+  #next = 64;
+
+  /** @param len Size in bytes, rounded up to 64 KiB pages; fixed from then on. */
+  constructor(len: number) {
+    const pages = Math.ceil(len / PAGE_LEN);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.view = new DataView(this.memory.buffer);
+    this.base = addressOf(this.bytes);
+  }
+
+  /**
+   * Takes `len` bytes for good.
+   *
+   * @returns Offset of the zeroed block, a multiple of 64 (a cache line); never 0.
+   * @throws {RangeError} when the arena was sized too small for its users.
+   */
+  take(len: number): number {
+    const at = this.#next;
+    const next = at + Math.ceil(len / 64) * 64;
+    if (next > this.bytes.length) {
+      throw new RangeError(`arena of ${this.bytes.length} bytes has no room for ${len} more at ${at}`);
+    }
+    this.#next = next;
+    return at;
+  }
+
+  /** Writes the machine address of offset `at` as a pointer to offset `pointerAt`. */
+  setPointer(pointerAt: number, at: number): void {
+    this.view.setBigUint64(pointerAt, BigInt(this.base + at), true);
+  }
+}
