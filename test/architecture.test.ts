@@ -10,7 +10,7 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'dataplane/contract.ts': [],
   'dataplane/wire': [],
-  'dataplane/route': [],
+  'dataplane/route': ['dataplane/wire'],
   'dataplane/sa': ['dataplane/wire', 'dataplane/contract.ts'],
   'dataplane/io': ['dataplane/wire'],
   'dataplane/l2': ['dataplane/wire'],
@@ -30,6 +30,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'dataplane/contract.ts',
     'dataplane/route/prefix.ts',
     'dataplane/path/drop.ts',
+    'dataplane/path/counters.ts',
+    'dataplane/path/counter-totals.ts',
     'dataplane/io',
     'controlplane',
   ],

@@ -1,0 +1,146 @@
+/** The admin socket of a running agent: HTTP over a Unix socket that only its owner may open. */
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { z } from 'zod';
+import type { AgentApi, AgentInfo } from './admin-api.ts';
+import { AdminClient, RUN_DIR, socketPath } from './admin-client.ts';
+import { AdminCode, AdminError, toErrorBody } from './admin-error.ts';
+
+const MAX_BODY_BYTES = 65_536;
+
+export interface AdminSocketOptions {
+  readonly info: AgentInfo;
+  readonly api: AgentApi;
+  /** Directory of the socket; made with mode 0700. */
+  readonly dir?: string;
+}
+
+export interface AdminSocket {
+  readonly path: string;
+  /** Ends open requests, removes the socket. Idempotent. */
+  close(): Promise<void>;
+  /** Removes the socket file at once, for exit handlers. */
+  removeSync(): void;
+}
+
+type Route = (body: unknown, options: AdminSocketOptions) => unknown;
+
+const REKEY_BODY = z.object({ peers: z.array(z.string()).max(10_000).default([]) });
+const PLAN_BODY = z.object({ file: z.string().startsWith('/') });
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  'GET /v1/agent': (_, { info }) => info,
+  'GET /v1/status': (_, { api }) => api.status(),
+  'POST /v1/rekey': (body, { api }) => api.rekey(REKEY_BODY.parse(body).peers),
+  'POST /v1/reload': (_, { api }) => api.reload(),
+  'POST /v1/plan': (body, { api }) => api.plan(PLAN_BODY.parse(body).file),
+  // The answer must be on its way before the shutdown closes the socket.
+  'POST /v1/down': (_, { info, api }) => {
+    setImmediate(() => api.down());
+    return info;
+  },
+};
+
+/**
+ * Listens at DIR/NAME.sock. The socket of a dead agent is replaced.
+ *
+ * @throws {AdminError} ERR_ICX_ALREADY_RUNNING when a live agent has the name,
+ *   ERR_ICX_ADMIN_SOCKET when the socket can't be made.
+ */
+export async function openAdminSocket(options: AdminSocketOptions): Promise<AdminSocket> {
+  const dir = options.dir ?? RUN_DIR;
+  const path = socketPath(options.info.interface, dir);
+  await refuseLiveAgent(options.info.interface, dir);
+  const server = createServer((incoming, response) => void serve(incoming, response, options));
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    chmodSync(dir, 0o700);
+    rmSync(path, { force: true });
+    await listen(server, path);
+    chmodSync(path, 0o600);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new AdminError(AdminCode.socket, `cannot make the admin socket ${path}: ${code}`, 'run as root');
+  }
+  return {
+    path,
+    close: () => close(server),
+    removeSync: () => rmSync(path, { force: true }),
+  };
+}
+
+async function refuseLiveAgent(name: string, dir: string): Promise<void> {
+  if (!existsSync(socketPath(name, dir))) return;
+  try {
+    const { pid } = await new AdminClient(name, dir).info();
+    throw new AdminError(
+      AdminCode.alreadyRunning,
+      `${name} is already running (pid ${pid})`,
+      `stop it with icx down ${name}`,
+    );
+  } catch (error) {
+    // Nobody listens: the agent was killed and left its socket.
+    if (error instanceof AdminError && error.code === AdminCode.notRunning) return;
+    throw error;
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+async function serve(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  options: AdminSocketOptions,
+): Promise<void> {
+  try {
+    const body = await readJson(incoming);
+    const route = ROUTES[`${incoming.method} ${incoming.url}`];
+    if (route === undefined) {
+      const what = `the agent knows no ${incoming.method} ${incoming.url}`;
+      respond(response, 404, toErrorBody(new AdminError(AdminCode.protocol, what)));
+    } else {
+      respond(response, 200, await route(body, options));
+    }
+  } catch (error) {
+    const refused = error instanceof z.ZodError || error instanceof SyntaxError;
+    const shown = refused ? new AdminError(AdminCode.protocol, 'the request makes no sense') : error;
+    respond(response, refused ? 400 : 500, toErrorBody(shown));
+  }
+}
+
+async function readJson(incoming: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) throw new SyntaxError('too long');
+    chunks.push(chunk);
+  }
+  return length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}
+
+function respond(response: ServerResponse, status: number, body: unknown): void {
+  if (response.destroyed) return;
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    connection: 'close',
+  });
+  response.end(text);
+}

@@ -1,0 +1,140 @@
+/** What a running agent does when asked through its admin socket or by SIGHUP. */
+import { type Identity, identityFromSeed } from '../../controlplane/identity.ts';
+import type { AgentApi, Change, PeerRekey, RekeyReport, ReloadReport } from '../admin-api.ts';
+import { CliError } from '../cli-error.ts';
+import { diffConfig } from '../config/diff.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/types.ts';
+import type { Logger } from '../logger.ts';
+import { formatSpi, type Status } from '../status-schema.ts';
+import type { Network } from './network.ts';
+import { readStatus } from './readings.ts';
+
+type RekeyOutcome = Awaited<ReturnType<Network['control']['rekey']>>[number];
+
+export class AgentService implements AgentApi {
+  readonly identity: Identity;
+  readonly log: Logger;
+  readonly startedAtMs = Date.now();
+  readonly #configFile: string;
+  readonly #end: (reason: string) => void;
+  #config: Config;
+  #network: Network | null = null;
+  /** One reload at a time. */
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  constructor(config: Config, configFile: string, log: Logger, end: (reason: string) => void) {
+    this.identity = identityFromSeed(config.interface.seed);
+    config.interface.seed.fill(0);
+    this.#config = config;
+    this.#configFile = configFile;
+    this.log = log;
+    this.#end = end;
+  }
+
+  /** The config in force. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** What is still missing before packets can flow; null when nothing is. */
+  get missing(): string | null {
+    return this.#network === null ? 'the agent is starting' : null;
+  }
+
+  ready(network: Network): void {
+    this.#network = network;
+    process.on('SIGHUP', () => {
+      this.reload().catch((error: Error) => this.log.error({ reason: error.message }, 'reload refused'));
+    });
+  }
+
+  async status(): Promise<Status> {
+    return await readStatus(this, this.#running());
+  }
+
+  async rekey(peers: readonly string[]): Promise<RekeyReport> {
+    const network = this.#running();
+    const outcomes = await network.control.rekey(peers.map((peer) => network.peers.nameFor(peer)));
+    return { interface: this.#config.interface.name, peers: outcomes.map(peerRekey) };
+  }
+
+  reload(): Promise<ReloadReport> {
+    const next = this.#reloading.then(() => this.#reload());
+    this.#reloading = next.catch(() => {});
+    return next;
+  }
+
+  async plan(file: string): Promise<ReloadReport> {
+    const { changes } = this.#compare(file);
+    return { interface: this.#config.interface.name, applied: false, changes };
+  }
+
+  down(): void {
+    this.#end('icx down');
+  }
+
+  async #reload(): Promise<ReloadReport> {
+    const network = this.#running();
+    const { next, changes } = this.#compare(this.#configFile);
+    if (changes.length > 0) await network.apply(next);
+    // What needs a restart stays as it runs, and is told again by the next reload.
+    this.#config = {
+      ...next,
+      interface: { ...this.#config.interface, ...liveInterface(next) },
+      metrics: this.#config.metrics,
+    };
+    this.log.level = next.log.level;
+    this.log.info({ changes: changes.length }, 'reloaded');
+    return { interface: this.#config.interface.name, applied: true, changes };
+  }
+
+  /** Loads a config beside the running one, whose seed is kept in the identity alone. */
+  #compare(file: string): { next: Config; changes: Change[] } {
+    const next = loadConfig(file);
+    const running = { ...this.#config, interface: { ...this.#config.interface, seed: this.identity.seed } };
+    const changes = diffConfig(running, next);
+    next.interface.seed.fill(0);
+    return { next, changes };
+  }
+
+  #running(): Network {
+    if (this.#network !== null) return this.#network;
+    throw new CliError('the agent is still starting', 'try again in a second', 1, 'ERR_ICX_STARTING');
+  }
+}
+
+/** The part of `[interface]` that a running agent takes on. */
+function liveInterface({ interface: next }: Config): Partial<Config['interface']> {
+  const { addresses, mtu, routes, preUp, postUp, preDown, postDown } = next;
+  return { addresses, mtu, routes, preUp, postUp, preDown, postDown };
+}
+
+function peerRekey(outcome: RekeyOutcome): PeerRekey {
+  if (!outcome.ok) {
+    const none = { rx: [], tx: [] };
+    return {
+      peer: outcome.peer,
+      ok: false,
+      trigger: 'operator',
+      old: none,
+      new: none,
+      lost_packets: null,
+      sent_packets: 0,
+      duration_ms: 0,
+      error: outcome.error.message,
+    };
+  }
+  const { result } = outcome;
+  return {
+    peer: outcome.peer,
+    ok: true,
+    trigger: result.trigger,
+    old: { rx: result.oldSpis.rx.map(formatSpi), tx: result.oldSpis.tx.map(formatSpi) },
+    new: { rx: result.newSpis.rx.map(formatSpi), tx: result.newSpis.tx.map(formatSpi) },
+    lost_packets: result.lostPackets,
+    sent_packets: result.sentPackets,
+    duration_ms: result.durationMs,
+    error: null,
+  };
+}

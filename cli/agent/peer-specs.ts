@@ -1,0 +1,54 @@
+/** Turns a peer's config into what the two planes want to know of it. */
+import type { ControlPeer } from '../../controlplane/control-peer.ts';
+import type { Endpoint, PeerSpec } from '../../dataplane/contract.ts';
+import type { PeerConfig } from '../config/types.ts';
+import type { PeerEntry } from './peer-table.ts';
+import type { MeasuredMtu } from './underlay.ts';
+
+/** Every pair of allowed_ips (behind the peer) and local_ips (here) of the same family. */
+export function routesOf(peer: PeerConfig): PeerSpec['routes'] {
+  const isV6 = (prefix: string): boolean => prefix.includes(':');
+  return peer.allowedIps.flatMap((dst) =>
+    peer.localIps.filter((src) => isV6(src) === isV6(dst)).map((src) => ({ dst, src })),
+  );
+}
+
+/** Those of `before` that are in `after` too. */
+export function commonRoutes(before: PeerSpec['routes'], after: PeerSpec['routes']): PeerSpec['routes'] {
+  const kept = new Set(after.map(({ dst, src }) => `${dst} ${src}`));
+  return before.filter(({ dst, src }) => kept.has(`${dst} ${src}`));
+}
+
+/** @param endpoint Resolved address of the configured endpoint. */
+export function peerSpec(
+  entry: PeerEntry,
+  vni: number,
+  endpoint: Endpoint | null,
+  mtu: MeasuredMtu,
+): PeerSpec {
+  const { slot, config } = entry;
+  return {
+    slot,
+    vni,
+    routes: routesOf(config),
+    endpoint,
+    rxRateLimitPps: config.rxRateLimitPps,
+    validateSource: config.validateSource,
+    keepaliveMs: config.keepaliveMs,
+    // Where the underlay may fragment, the interface's own MTU is the only limit.
+    mtuBytes: mtu.fragment ? mtu.mtuBytes : (mtu.byPeer.get(slot) ?? mtu.mtuBytes),
+    controlPort: config.controlPort,
+  };
+}
+
+export function controlPeer({ slot, config }: PeerEntry): ControlPeer {
+  return {
+    slot,
+    name: config.name,
+    publicKey: config.publicKey,
+    psk: config.presharedKey,
+    endpoint: config.endpoint,
+    controlPort: config.controlPort,
+    hybrid: config.hybrid,
+  };
+}

@@ -1,0 +1,142 @@
+/** Builds `icx status` from the two planes and the config. */
+import type { PeerStatus as ControlStatus } from '../../controlplane/control-peer.ts';
+import { encodeKey } from '../../controlplane/identity.ts';
+import { type Endpoint, type PeerProgress, type SaProgress, Suite } from '../../dataplane/contract.ts';
+import type { CounterTotals } from '../../dataplane/path/counter-totals.ts';
+import { DROP_TABLE } from '../../dataplane/path/drop.ts';
+import type { Config, PeerConfig } from '../config/types.ts';
+import { formatSpi, type PeerStatus, type SaStatus, type Status, type TxSaStatus } from '../status-schema.ts';
+import { VERSION } from '../version.ts';
+
+/** What does not belong to a single peer. */
+export interface AgentState {
+  readonly config: Config;
+  readonly startedAtMs: number;
+  readonly mtuBytes: number;
+  readonly queues: number;
+  readonly carrier: string;
+  readonly aead: string;
+  readonly offloads: Status['interface']['offloads'];
+  readonly totals: CounterTotals;
+}
+
+export interface PeerReading {
+  readonly config: PeerConfig;
+  readonly control: ControlStatus | undefined;
+  readonly progress: PeerProgress;
+  readonly pathMtuBytes: number | null;
+}
+
+export function buildStatus(state: AgentState, peers: readonly PeerReading[], nowMs: number): Status {
+  const { totals } = state;
+  return {
+    version: 1,
+    icx_version: VERSION,
+    pid: process.pid,
+    uptime_seconds: seconds(nowMs - state.startedAtMs),
+    interface: interfaceStatus(state),
+    peers: peers.map((peer) => peerStatus(peer, nowMs)),
+    totals: directionTotals(totals),
+    drops: dropsByReason(totals),
+  };
+}
+
+/** Totals without keepalives, which no port gave or took: received = delivered + Σ drops. */
+export function directionTotals(totals: CounterTotals): Status['totals'] {
+  return {
+    rx: {
+      received: totals.rxReceived - totals.rxKeepalives,
+      delivered: totals.rxPackets,
+      keepalives: totals.rxKeepalives,
+    },
+    tx: { received: totals.txReceived, delivered: totals.txPackets, keepalives: totals.txKeepalives },
+  };
+}
+
+/** Every reason of the table, those that never happened with 0. */
+export function dropsByReason(totals: CounterTotals): Status['drops'] {
+  const drops: Status['drops'] = { rx: {}, tx: {} };
+  for (const [code, packets] of totals.drops) {
+    const { direction, reason } = DROP_TABLE[code];
+    drops[direction][reason] = packets;
+  }
+  return drops;
+}
+
+function interfaceStatus({ config, ...state }: AgentState): Status['interface'] {
+  const own = config.interface;
+  return {
+    name: own.name,
+    public_key: encodeKey(own.publicKey),
+    vni: own.vni,
+    addresses: [...own.addresses],
+    listen: own.listen,
+    listen_port: own.listenPort,
+    control_port: own.controlPort,
+    mtu: state.mtuBytes,
+    queues: state.queues,
+    control: { transport: own.controlTransport, carrier: state.carrier },
+    aead: state.aead,
+    offloads: state.offloads,
+  };
+}
+
+function peerStatus({ config, control, progress, pathMtuBytes }: PeerReading, nowMs: number): PeerStatus {
+  const ages = new Map([...(control?.rx ?? []), ...(control?.tx ?? [])].map((sa) => [sa.spi, sa.ageMs]));
+  const rx = progress.rxSas.map((sa) => saStatus(sa, ages.get(sa.spi)));
+  const tx = progress.txSas.map(
+    (sa): TxSaStatus => ({ ...saStatus(sa, ages.get(sa.spi)), budget_used_ratio: sa.budgetUsed }),
+  );
+  return {
+    name: config.name,
+    public_key: encodeKey(config.publicKey),
+    state: control?.state ?? 'down',
+    endpoint: progress.endpoint === null ? null : endpointText(progress.endpoint),
+    allowed_ips: [...config.allowedIps],
+    hybrid: control?.hybrid ?? null,
+    suite: control?.suite === Suite.aes256Gcm ? 'aes-256-gcm' : 'aes-128-gcm',
+    handshake: handshakeStatus(control, nowMs),
+    rtt_seconds: control === undefined || control.rttMs === null ? null : seconds(control.rttMs),
+    path_mtu_bytes: pathMtuBytes,
+    transfer: {
+      rx_packets: progress.rxPackets,
+      rx_bytes: progress.rxBytes,
+      tx_packets: progress.txPackets,
+      tx_bytes: progress.txBytes,
+    },
+    sas: { rx, tx },
+    last_rx_at: progress.lastRxAtMs > 0 ? instant(progress.lastRxAtMs) : null,
+    last_error: control?.lastError ?? null,
+  };
+}
+
+function handshakeStatus(control: ControlStatus | undefined, nowMs: number): PeerStatus['handshake'] {
+  if (control === undefined || control.handshakeAtMs === null) return null;
+  return {
+    at: instant(control.handshakeAtMs),
+    age_seconds: seconds(nowMs - control.handshakeAtMs),
+    duration_seconds: seconds(control.handshakeDurationMs ?? 0),
+  };
+}
+
+/** A retired SA is no longer the control plane's business; its age is not kept. */
+function saStatus(sa: SaProgress, ageMs: number | undefined): SaStatus {
+  return {
+    spi: formatSpi(sa.spi),
+    lane: sa.lane,
+    age_seconds: seconds(ageMs ?? 0),
+    packets: sa.packets,
+  };
+}
+
+function endpointText({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.round(ms) / 1_000);
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString();
+}

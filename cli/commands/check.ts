@@ -1,0 +1,32 @@
+/** `icx check`: is this config right, and what would it change? */
+import type { Command } from 'commander';
+import { AdminClient } from '../admin-client.ts';
+import { AdminCode, AdminError } from '../admin-error.ts';
+import { renderChanges } from '../change-text.ts';
+import type { CliContext } from '../cli-context.ts';
+import { loadConfig } from '../config/load.ts';
+
+export function addCheck(program: Command, context: CliContext): void {
+  program
+    .command('check')
+    .description('validate a config; with a running agent, tell what it would change')
+    .argument('<FILE>', 'the config')
+    .action((file: string) => check(file, context));
+}
+
+async function check(file: string, context: CliContext): Promise<void> {
+  const config = loadConfig(file);
+  config.interface.seed.fill(0);
+  for (const peer of config.peers) peer.presharedKey?.fill(0);
+  const { name, vni } = config.interface;
+  const count = `${config.peers.length} ${config.peers.length === 1 ? 'peer' : 'peers'}`;
+  context.write(`${file}: ok: ${name}, vni ${vni}, ${count}\n`);
+  try {
+    context.write(renderChanges(await new AdminClient(name, context.runDir).plan(file)));
+  } catch (error) {
+    if (!(error instanceof AdminError)) throw error;
+    if (error.code === AdminCode.notRunning) return;
+    if (error.code !== AdminCode.socket) throw error;
+    context.writeError(`icx: note: cannot compare with a running agent: ${error.message}; ${error.hint}\n`);
+  }
+}

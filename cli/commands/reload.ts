@@ -1,0 +1,26 @@
+/** `icx reload`: applies a changed config to a running agent. */
+import type { Command } from 'commander';
+import { AdminClient } from '../admin-client.ts';
+import { checkedName, onlyAgent } from '../agents.ts';
+import { renderChanges } from '../change-text.ts';
+import type { CliContext } from '../cli-context.ts';
+
+interface ReloadOptions {
+  readonly json?: boolean;
+}
+
+export function addReload(program: Command, context: CliContext): void {
+  program
+    .command('reload')
+    .description('apply the changed config without touching unchanged peers')
+    .argument('[NAME]', 'an agent; may be left out when only one runs')
+    .option('-j, --json', 'print JSON')
+    .action(async (name: string | undefined, options: ReloadOptions) => {
+      const client =
+        name === undefined
+          ? await onlyAgent(context.runDir)
+          : new AdminClient(checkedName(name), context.runDir);
+      const report = await client.reload();
+      context.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderChanges(report));
+    });
+}

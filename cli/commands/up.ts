@@ -1,0 +1,54 @@
+/** `icx up`: runs an agent in the foreground. */
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { checkedName } from '../agents.ts';
+import type { CliContext } from '../cli-context.ts';
+import { CliError, Exit } from '../cli-error.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/types.ts';
+import { createLogger } from '../logger.ts';
+
+interface UpOptions {
+  readonly config?: string;
+}
+
+export function addUp(program: Command, context: CliContext): void {
+  program
+    .command('up')
+    .description('run an agent in the foreground until SIGTERM or SIGINT')
+    .argument('[NAME]', 'its config is /etc/icx/NAME.toml')
+    .option('-c, --config <FILE>', 'read this config')
+    .action((name: string | undefined, options: UpOptions) => up(name, options, context));
+}
+
+async function up(name: string | undefined, options: UpOptions, context: CliContext): Promise<void> {
+  const file = configFile(name, options, context);
+  const config = loadConfig(file);
+  if (name !== undefined && config.interface.name !== name) refuseName(name, file, config);
+  const log = createLogger({
+    level: config.log.level,
+    interfaceName: config.interface.name,
+    pretty: context.stderrIsTerminal,
+    colors: context.colors,
+  });
+  const { runAgent } = await import('../agent/agent.ts');
+  await runAgent(config, { log, configFile: resolve(file) });
+}
+
+function configFile(name: string | undefined, options: UpOptions, context: CliContext): string {
+  if (options.config !== undefined) return options.config;
+  if (name === undefined) {
+    throw new CliError('up needs a NAME or --config FILE', 'see icx up --help', Exit.usage);
+  }
+  return join(context.configDir, `${checkedName(name)}.toml`);
+}
+
+/** Otherwise `icx down NAME` would not find what `icx up NAME` started. */
+function refuseName(name: string, file: string, config: Config): never {
+  config.interface.seed.fill(0);
+  throw new CliError(
+    `${file} is the config of ${config.interface.name}, not of ${name}`,
+    `set name = "${name}" in its [interface], or leave NAME out`,
+    Exit.usage,
+  );
+}

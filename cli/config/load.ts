@@ -1,0 +1,145 @@
+/** Reads a config file: every problem is found before anything on the host changes. */
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { identityFromSeed, wipeIdentity } from '../../controlplane/identity.ts';
+import { ConfigError, type ConfigProblem } from './config-error.ts';
+import { checkConsistency } from './consistency.ts';
+import { checkOwnerOnly, parseKey, readKeyFile } from './key-file.ts';
+import { readPeers } from './peers.ts';
+import { INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, SECTIONS } from './schema.ts';
+import { ConfigReader, kindOf, type SectionValues } from './section.ts';
+import { parseInterfaceName } from './text-values.ts';
+import { parseToml } from './toml-document.ts';
+import type { Config, InterfaceConfig } from './types.ts';
+
+interface ConfigText {
+  readonly text: string;
+  readonly mode: number;
+}
+
+/**
+ * @param file Path of a TOML file; what it names is relative to its directory.
+ * @throws {ConfigError} with every problem found.
+ */
+export function loadConfig(file: string): Config {
+  const path = resolve(file);
+  const { text, mode } = readConfigText(path, file);
+  const document = parseToml(text);
+  if ('message' in document) throw new ConfigError(file, [document as ConfigProblem]);
+  const reader = new ConfigReader(document);
+  checkSections(reader);
+  const values = reader.section(['interface'], INTERFACE_FIELDS);
+  const seed = readSeed(reader, values, path, mode);
+  const peers = readPeers(reader, path, mode);
+  const metrics = reader.section(['metrics'], METRICS_FIELDS).listen;
+  const log = reader.section(['log'], LOG_FIELDS);
+  const own = readInterface(reader, values, path, seed);
+  checkConsistency(reader, own, metrics === false ? null : (metrics ?? null), peers);
+  if (reader.problems.length > 0) {
+    seed?.fill(0);
+    for (const peer of peers) peer.config.presharedKey?.fill(0);
+    throw new ConfigError(file, reader.problems);
+  }
+  return {
+    file: path,
+    interface: own,
+    metrics: metrics === false ? null : (metrics ?? null),
+    log: { level: log.level ?? 'info' },
+    peers: peers.map((peer) => peer.config),
+  };
+}
+
+function readConfigText(path: string, shown: string): ConfigText {
+  try {
+    const descriptor = openSync(path, 'r');
+    try {
+      return { text: readFileSync(descriptor, 'utf8'), mode: fstatSync(descriptor).mode };
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    const hint = code === 'ENOENT' ? 'write it, or name another with --config FILE' : 'check its permissions';
+    throw new ConfigError(shown, [{ line: 0, message: `cannot read the config: ${code}`, hint }]);
+  }
+}
+
+/** Unknown sections, and [peer] where [[peer]] was meant. */
+function checkSections(reader: ConfigReader): void {
+  reader.unknownKeys([], SECTIONS, 'section');
+  for (const section of SECTIONS) {
+    const value = reader.valueAt([section]);
+    const expected = section === 'peer' ? 'array' : 'table';
+    if (value !== undefined && kindOf(value) !== expected) {
+      const header = section === 'peer' ? '[[peer]]' : `[${section}]`;
+      reader.report([section], `cannot use ${section} like this`, `start it with ${header}`);
+    }
+  }
+  if (reader.valueAt(['interface']) === undefined) {
+    reader.report([], 'there is no [interface] section', 'it holds at least private_key_file and address');
+  }
+}
+
+function readSeed(
+  reader: ConfigReader,
+  values: SectionValues<typeof INTERFACE_FIELDS>,
+  file: string,
+  mode: number,
+): Uint8Array | undefined {
+  const { private_key: inline, private_key_file: keyFile } = values;
+  if (inline !== undefined && keyFile !== undefined) {
+    reader.report(['interface', 'private_key'], 'private_key and private_key_file are both set', 'keep one');
+  }
+  if (keyFile !== undefined) {
+    const at = ['interface', 'private_key_file'];
+    return reader.attempt(at, () => readKeyFile(keyFile, file, 'private_key_file'));
+  }
+  const at = ['interface', 'private_key'];
+  if (inline !== undefined) {
+    reader.attempt(at, () => checkOwnerOnly(mode, file, 'private_key is inline and'));
+    return reader.attempt(at, () => parseKey(inline, 'private_key'));
+  }
+  const refused = reader.valueAt(at) ?? reader.valueAt(['interface', 'private_key_file']);
+  if (kindOf(reader.valueAt(['interface'])) === 'table' && refused === undefined) {
+    reader.report(['interface'], 'private_key_file is missing', 'make one with icx genkey --out FILE');
+  }
+  return undefined;
+}
+
+/** Values stand in for refused ones, so that the other checks can run; nobody sees them. */
+function readInterface(
+  reader: ConfigReader,
+  values: SectionValues<typeof INTERFACE_FIELDS>,
+  file: string,
+  seed: Uint8Array | undefined,
+): InterfaceConfig {
+  const named = reader.valueAt(['interface', 'name']) !== undefined;
+  const fileName = basename(file).replace(/\.toml$/, '');
+  const name = named ? values.name : reader.attempt(['interface'], () => parseInterfaceName(fileName));
+  return {
+    name: name ?? '',
+    seed: seed ?? new Uint8Array(32),
+    publicKey: seed === undefined ? new Uint8Array(0) : publicKeyOf(seed),
+    addresses: values.address ?? [],
+    vni: values.vni ?? 1,
+    listen: values.listen ?? '0.0.0.0',
+    listenPort: values.listen_port ?? 0,
+    controlPort: values.control_port ?? 0,
+    mtu: values.mtu ?? 'auto',
+    queues: values.queues ?? 'auto',
+    controlTransport: values.control_transport ?? 'quic',
+    suite: values.suite ?? 'aes-128-gcm',
+    rekeyIntervalMs: values.rekey_interval ?? 0,
+    routes: values.routes ?? true,
+    preUp: values.pre_up ?? [],
+    postUp: values.post_up ?? [],
+    preDown: values.pre_down ?? [],
+    postDown: values.post_down ?? [],
+  };
+}
+
+function publicKeyOf(seed: Uint8Array): Uint8Array {
+  const identity = identityFromSeed(seed);
+  wipeIdentity(identity);
+  return identity.publicKey;
+}

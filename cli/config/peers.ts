@@ -1,0 +1,86 @@
+/** Reads the [[peer]] sections of a config file. */
+import { encodeKey, peerDhPublic } from '../../controlplane/identity.ts';
+import { checkOwnerOnly, parseKey, readKeyFile } from './key-file.ts';
+import { CONTROL_PORT, PEER_FIELDS } from './schema.ts';
+import type { ConfigReader, SectionValues } from './section.ts';
+import { ValueError } from './text-values.ts';
+import type { TomlPath } from './toml-document.ts';
+import type { PeerConfig } from './types.ts';
+
+/** Letters of a public key that name a peer without a name. */
+const SHORT_KEY_LEN = 8;
+
+/** A peer and where it stands in the file. */
+export interface PlacedPeer {
+  readonly path: TomlPath;
+  readonly config: PeerConfig;
+}
+
+/** Refused values are replaced by harmless ones; the reader knows the problems. */
+export function readPeers(reader: ConfigReader, file: string, mode: number): PlacedPeer[] {
+  const tables = reader.valueAt(['peer']);
+  if (!Array.isArray(tables)) return [];
+  return tables.map((_, index) => {
+    const path = ['peer', index];
+    return { path, config: readPeer(reader, path, file, mode) };
+  });
+}
+
+function readPeer(reader: ConfigReader, path: TomlPath, file: string, mode: number): PeerConfig {
+  const values = reader.section(path, PEER_FIELDS);
+  const { public_key: keyText } = values;
+  const publicKey =
+    keyText === undefined
+      ? undefined
+      : reader.attempt([...path, 'public_key'], () => parsePublicKey(keyText));
+  return {
+    name: values.name ?? (publicKey === undefined ? '' : shortKey(publicKey)),
+    publicKey: publicKey ?? new Uint8Array(0),
+    presharedKey: readPresharedKey(reader, path, values, file, mode) ?? null,
+    endpoint: values.endpoint ?? null,
+    controlPort: values.control_port ?? CONTROL_PORT,
+    allowedIps: values.allowed_ips ?? [],
+    localIps: values.local_ips ?? [],
+    keepaliveMs: values.keepalive === undefined || values.keepalive === false ? 0 : values.keepalive,
+    rxRateLimitPps: values.rx_rate_limit ?? 0,
+    validateSource: values.validate_source ?? false,
+    hybrid: values.hybrid ?? true,
+  };
+}
+
+/** The name of a peer that was given none. */
+export function shortKey(publicKey: Uint8Array): string {
+  return encodeKey(publicKey).slice(0, SHORT_KEY_LEN);
+}
+
+function parsePublicKey(text: string): Uint8Array {
+  const key = parseKey(text, 'public_key');
+  try {
+    peerDhPublic(key);
+  } catch {
+    throw new ValueError('public_key is not a point of Ed25519', 'copy it from icx pubkey on the peer');
+  }
+  return key;
+}
+
+function readPresharedKey(
+  reader: ConfigReader,
+  path: TomlPath,
+  values: SectionValues<typeof PEER_FIELDS>,
+  file: string,
+  mode: number,
+): Uint8Array | undefined {
+  const { preshared_key: inline, preshared_key_file: keyFile } = values;
+  const at = [...path, 'preshared_key'];
+  if (inline !== undefined && keyFile !== undefined) {
+    reader.report(at, 'preshared_key and preshared_key_file are both set', 'keep one');
+  }
+  if (keyFile !== undefined) {
+    return reader.attempt([...path, 'preshared_key_file'], () =>
+      readKeyFile(keyFile, file, 'preshared_key_file'),
+    );
+  }
+  if (inline === undefined) return undefined;
+  reader.attempt(at, () => checkOwnerOnly(mode, file, 'preshared_key is inline and'));
+  return reader.attempt(at, () => parseKey(inline, 'preshared_key'));
+}

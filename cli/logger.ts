@@ -1,0 +1,70 @@
+/** The log: JSON lines for machines, readable lines on a terminal. No key ever gets into it. */
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { LogLevel } from './config/types.ts';
+import { printable } from './format.ts';
+
+export type { Logger } from 'pino';
+
+/** Names that never carry a value into the log, whatever somebody hands to it. */
+const SECRET_NAMES = [
+  'seed',
+  'key',
+  'psk',
+  'dhSecret',
+  'privateKey',
+  'private_key',
+  'presharedKey',
+  'preshared_key',
+  'mk0',
+  'mk1',
+  'root',
+  'rxKey',
+  'txKey',
+  'initiatorKey',
+  'responderKey',
+];
+/** pino has no wildcard for any depth. */
+const DEPTHS = ['', '*.', '*.*.'];
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** Name of the interface, in every line. */
+  readonly interfaceName: string;
+  /** Readable lines instead of JSON. */
+  readonly pretty: boolean;
+  /** Colours in readable lines; none by default. */
+  readonly colors?: boolean;
+  /** Where lines go; stderr by default. */
+  readonly destination?: DestinationStream;
+}
+
+/** Lines are written before the call returns: nothing is lost when the process ends. */
+export function createLogger(options: LoggerOptions): Logger {
+  const stream = options.destination ?? destination({ fd: 2, sync: true });
+  return pino(
+    {
+      level: options.level,
+      base: { interface: options.interfaceName },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: {
+        paths: DEPTHS.flatMap((depth) => SECRET_NAMES.map((name) => `${depth}${name}`)),
+        censor: '(secret)',
+      },
+    },
+    options.pretty ? readable(stream, options.colors === true) : stream,
+  );
+}
+
+/** Formats each line; what a peer put into a message can't move the terminal's cursor. */
+function readable(stream: DestinationStream, colorize: boolean): DestinationStream {
+  const format = prettyFactory({ colorize, ignore: 'interface', translateTime: 'SYS:HH:MM:ss.l' });
+  return {
+    write: (line) => {
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      if (typeof entry.msg === 'string') entry.msg = printable(entry.msg);
+      stream.write(format(entry) ?? '');
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** Manual pages in roff, made from the command definitions. */
+import type { Argument, Command, Option } from 'commander';
+import { VERSION } from './version.ts';
+
+const FILES = [
+  ['/etc/icx/NAME.toml', 'Config of the interface NAME.'],
+  ['/run/icx/NAME.sock', 'Admin socket of a running agent, mode 0600.'],
+  ['http://127.0.0.1:6083/metrics', 'Prometheus metrics; /healthz and /readyz stand beside it.'],
+] as const;
+
+const EXIT_STATUS = [
+  ['0', 'Done.'],
+  ['1', 'Failed; stderr says what was tried, what came and what to do.'],
+  ['2', 'Wrong usage, or an error in the config.'],
+] as const;
+
+/** Commands that users are meant to see, without `help`. */
+export function visibleCommands(command: Command): Command[] {
+  const commands = command.createHelp().visibleCommands(command);
+  return commands.filter((child) => child.name() !== 'help');
+}
+
+export function visibleOptions(command: Command): Option[] {
+  return command.createHelp().visibleOptions(command);
+}
+
+/** The page of the program or of one of its commands. @see man(7) */
+export function manPage(command: Command): string {
+  const path = command.parent === null ? [command.name()] : [command.parent.name(), command.name()];
+  const sections = [
+    `.TH ${quote(path.join('-').toUpperCase())} 1 "" ${quote(`icx ${VERSION}`)} "icx manual"`,
+    section('NAME', `${escapeRoff(path.join('-'))} \\- ${escapeRoff(command.description())}`),
+    section('SYNOPSIS', `.B ${escapeRoff(path.join(' '))}\n${escapeRoff(command.usage())}`),
+    entries(
+      'COMMANDS',
+      visibleCommands(command).map((child) => [childName(child), child.description()]),
+    ),
+    entries(
+      'ARGUMENTS',
+      command.registeredArguments.map((argument) => [argument.name(), argumentText(argument)]),
+    ),
+    entries(
+      'OPTIONS',
+      visibleOptions(command).map((option) => [option.flags, option.description]),
+    ),
+    entries('EXIT STATUS', EXIT_STATUS),
+    entries('FILES', FILES),
+    section('SEE ALSO', seeAlso(command)),
+  ];
+  return `${sections.filter((text) => text !== '').join('\n')}\n`;
+}
+
+function childName(child: Command): string {
+  return [child.name(), child.usage().replace('[options]', '').trim()].join(' ').trim();
+}
+
+function argumentText(argument: Argument): string {
+  const choices = argument.argChoices === undefined ? '' : ` (${argument.argChoices.join(', ')})`;
+  return `${argument.description}${choices}`;
+}
+
+function seeAlso(command: Command): string {
+  const pages =
+    command.parent === null ? visibleCommands(command).map((child) => `icx-${child.name()}`) : ['icx'];
+  return [...pages.map((page) => `${page}(1)`), 'ip(8)'].map(escapeRoff).join(', ');
+}
+
+function section(title: string, text: string): string {
+  return `.SH ${quote(title)}\n${text}`;
+}
+
+function entries(title: string, list: readonly (readonly [string, string])[]): string {
+  if (list.length === 0) return '';
+  return section(
+    title,
+    list.map(([term, text]) => `.TP\n.B ${escapeRoff(term)}\n${escapeRoff(text)}`).join('\n'),
+  );
+}
+
+/** Text that roff prints as it stands: a leading dot or quote would be a request. */
+function escapeRoff(text: string): string {
+  const escaped = text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/\s*\n\s*/g, ' ');
+  return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;
+}
+
+function quote(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
+}

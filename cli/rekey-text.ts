@@ -1,0 +1,38 @@
+/** `icx rekey` for people. */
+import type { PeerRekey, RekeyReport } from './admin-api.ts';
+import { plural, printable } from './format.ts';
+
+/** A block of lines for each peer whose keys were replaced. */
+export function renderRekey(report: RekeyReport): string {
+  const done = report.peers.filter((peer) => peer.ok);
+  return done.map((peer) => `${peerLines(peer).join('\n')}\n`).join('');
+}
+
+function peerLines(peer: PeerRekey): string[] {
+  return [
+    `${printable(peer.peer)}: rekeyed in ${Math.round(peer.duration_ms)} ms`,
+    `  rx: ${spis(peer.old.rx)} → ${spis(peer.new.rx)}`,
+    `  tx: ${spis(peer.old.tx)} → ${spis(peer.new.tx)}`,
+    `  packets lost: ${lost(peer)}`,
+  ];
+}
+
+function spis(list: readonly string[]): string {
+  return list.length === 0 ? '(none)' : list.join(' ');
+}
+
+function lost(peer: PeerRekey): string {
+  return peer.lost_packets === null
+    ? `not known, the peer did not tell (${peer.sent_packets} sent)`
+    : `${peer.lost_packets} of ${peer.sent_packets}`;
+}
+
+/** What went wrong, a line a peer. A rekey that lost packets did not do what it promises. */
+export function rekeyFailures(report: RekeyReport): string[] {
+  return report.peers.flatMap((peer) => {
+    const name = printable(peer.peer);
+    if (!peer.ok) return [`cannot rekey ${name}: ${printable(peer.error ?? 'no reason given')}`];
+    if ((peer.lost_packets ?? 0) === 0) return [];
+    return [`the rekey of ${name} lost ${plural(peer.lost_packets ?? 0, 'packet')}`];
+  });
+}

@@ -1,0 +1,146 @@
+/** `icx status` for people, laid out as `wg show` is. */
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import { formatAge, formatBytes, formatLatency, plural, printable } from './format.ts';
+import type { PeerStatus, Status } from './status-schema.ts';
+
+type Colors = ReturnType<typeof pc.createColors>;
+type Row = readonly [label: string, value: string | null];
+
+/** No borders: columns alone, indented under their heading. */
+const BARE = Object.fromEntries(
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+    'middle',
+  ].map((part) => [part, '']),
+);
+
+/** @returns several lines, the last one ended. */
+export function renderStatus(status: Status, colors: boolean): string {
+  const c = pc.createColors(colors);
+  const sections = [
+    interfaceLines(status, c),
+    ...status.peers.map((peer) => peerLines(peer, c)),
+    dropLines(status, c),
+  ];
+  return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function interfaceLines(status: Status, c: Colors): string[] {
+  const own = status.interface;
+  return [
+    `${c.green(c.bold('interface'))}: ${c.green(own.name)}`,
+    ...rows(c, [
+      ['public key', own.public_key],
+      ['vni', String(own.vni)],
+      ['addresses', own.addresses.join(', ') || '(none)'],
+      ['listening', `${own.listen}, data ${own.listen_port}, control ${own.control_port}`],
+      ['control', `${own.control.transport} (${own.control.carrier})`],
+      ['mtu', `${own.mtu}, ${plural(own.queues, 'queue')}`],
+      ['crypto', own.aead],
+      ['offloads', offloads(own.offloads)],
+      ['up for', `${formatAge(status.uptime_seconds)} (pid ${status.pid}, icx ${status.icx_version})`],
+    ]),
+  ];
+}
+
+function offloads(values: Status['interface']['offloads']): string {
+  const shown = Object.entries(values).filter(([, value]) => value !== false);
+  return shown.map(([name, value]) => (value === true ? name : `${name} ${value}`)).join(', ') || '(none)';
+}
+
+function peerLines(peer: PeerStatus, c: Colors): string[] {
+  const { transfer } = peer;
+  const state = peer.state === 'up' ? c.green(peer.state) : c.yellow(peer.state);
+  return [
+    `${c.yellow(c.bold('peer'))}: ${c.yellow(printable(peer.name))}`,
+    ...rows(c, [
+      ['public key', peer.public_key],
+      ['state', peer.last_error === null ? state : `${state} (${printable(peer.last_error)})`],
+      ['endpoint', peer.endpoint ?? '(not known yet)'],
+      ['allowed ips', peer.allowed_ips.join(', ') || '(none)'],
+      ['latest handshake', handshake(peer)],
+      ['transfer', `${formatBytes(transfer.rx_bytes)} received, ${formatBytes(transfer.tx_bytes)} sent`],
+      ['path', path(peer)],
+    ]),
+    ...saLines(peer, c),
+  ];
+}
+
+function handshake(peer: PeerStatus): string {
+  if (peer.handshake === null) return '(never)';
+  const kind = peer.hybrid === true ? 'X25519 and ML-KEM-768' : 'X25519';
+  const age = peer.handshake.age_seconds < 1 ? 'now' : `${formatAge(peer.handshake.age_seconds)} ago`;
+  return `${age}, took ${formatLatency(peer.handshake.duration_seconds)}, ${kind}, ${peer.suite}`;
+}
+
+function path(peer: PeerStatus): string | null {
+  const parts = [
+    peer.rtt_seconds === null ? null : `rtt ${formatLatency(peer.rtt_seconds)}`,
+    peer.path_mtu_bytes === null ? null : `mtu ${peer.path_mtu_bytes}`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join(', ');
+}
+
+function saLines(peer: PeerStatus, c: Colors): string[] {
+  const { rx, tx } = peer.sas;
+  if (rx.length + tx.length === 0) return [];
+  const table = bareTable(['', 'spi', 'lane', 'age', 'packets', 'budget used'], c);
+  for (const sa of rx)
+    table.push(['rx', sa.spi, String(sa.lane), formatAge(sa.age_seconds), String(sa.packets), '']);
+  for (const sa of tx) {
+    const used = `${(sa.budget_used_ratio * 100).toFixed(2)} %`;
+    table.push(['tx', sa.spi, String(sa.lane), formatAge(sa.age_seconds), String(sa.packets), used]);
+  }
+  return [`  ${c.bold('security associations')}:`, indent(table.toString())];
+}
+
+/** Reasons that never happened are left out. */
+function dropLines(status: Status, c: Colors): string[] {
+  const table = bareTable(['', 'reason', 'packets'], c);
+  for (const direction of ['rx', 'tx'] as const) {
+    for (const [reason, packets] of Object.entries(status.drops[direction])) {
+      if (packets > 0) table.push([direction, reason, String(packets)]);
+    }
+  }
+  const { rx, tx } = status.totals;
+  const totals = rows(c, [
+    ['rx', `${rx.received} received, ${rx.delivered} delivered`],
+    ['tx', `${tx.received} received, ${tx.delivered} delivered`],
+  ]);
+  const drops =
+    table.length === 0 ? [`  ${c.bold('drops')}: none`] : [`  ${c.bold('drops')}:`, indent(table.toString())];
+  return [c.bold('packets:'), ...totals, ...drops];
+}
+
+function bareTable(head: readonly string[], c: Colors): Table.Table {
+  return new Table({
+    head: head.map((text) => c.dim(text)),
+    chars: BARE,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+  });
+}
+
+function indent(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `    ${line.trimEnd()}`)
+    .join('\n');
+}
+
+function rows(c: Colors, entries: readonly Row[]): string[] {
+  return entries.flatMap(([label, value]) => (value === null ? [] : [`  ${c.bold(label)}: ${value}`]));
+}

@@ -1,0 +1,280 @@
+/**
+ * All peers of one agent: owns the transport, brings callers to their tunnels.
+ */
+import type { DataPlane, Suite } from '../dataplane/contract.ts';
+import { Admission } from './admission.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { ControlError } from './control-error.ts';
+import type { ControlLog, ControlPeer, PeerEvents, PeerStatus } from './control-peer.ts';
+import { type Identity, peerDhPublic } from './identity.ts';
+import type { RekeyTrigger } from './message.ts';
+import { PeerSas } from './peer-sas.ts';
+import { Reception } from './reception.ts';
+import { lifetimes } from './rekey.ts';
+import type { PeerContext, RekeyResult } from './rotator.ts';
+import { SpiAllocator } from './spi.ts';
+import { Tai64nClock } from './tai64n.ts';
+import type { ControlTransport, TransportOptions } from './transport/transport.ts';
+import { Tunnel, type TunnelHost } from './tunnel.ts';
+
+export interface ControlPlaneOptions {
+  /** Stays the caller's, who may overwrite it after {@link ControlPlane.close}. */
+  readonly identity: Identity;
+  readonly peers: readonly ControlPeer[];
+  readonly vni: number;
+  readonly suite: Suite;
+  readonly rekeyIntervalMs: number;
+  /** Underlay address and port of the control transport. */
+  readonly listen: string;
+  readonly controlPort: number;
+  readonly dataPlane: DataPlane;
+  openTransport(options: TransportOptions): Promise<ControlTransport>;
+  resolveHost(name: string): Promise<readonly string[]>;
+  /** Whether an address lies inside the overlay, which must not carry its own control connections. */
+  isOverlayAddress(address: string): boolean;
+  readonly log: ControlLog;
+  readonly events?: PeerEvents;
+  readonly clock?: Clock;
+  /** Uniform in [0, 1), for pauses only. */
+  readonly random?: () => number;
+}
+
+/** What came of one peer's rekey. */
+export type RekeyOutcome =
+  | { readonly peer: string; readonly ok: true; readonly result: RekeyResult }
+  | { readonly peer: string; readonly ok: false; readonly error: Error };
+
+/** Time that goodbyes may take, and closing the transport, in ms. */
+const GOODBYE_MS = 250;
+const TRANSPORT_CLOSE_MS = 250;
+/** Least time between two log lines about callers that were turned away, in ms. */
+const REFUSED_LOG_MS = 10_000;
+
+export class ControlPlane {
+  readonly #options: ControlPlaneOptions;
+  readonly #clock: Clock;
+  readonly #spis = new SpiAllocator();
+  readonly #timestamps: Tai64nClock;
+  readonly #tunnels = new Map<number, Tunnel>();
+  /** Outlive their peers: a peer that is removed and added again must not be open to replays. */
+  readonly #lastTimestamps = new Map<string, Uint8Array>();
+  readonly #reception: Reception;
+  #host: TunnelHost | null = null;
+  #refused = 0;
+  #refusedLoggedAtMs = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  private constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#timestamps = new Tai64nClock(() => this.#clock.nowMs());
+    this.#reception = new Reception({
+      identity: options.identity,
+      clock: this.#clock,
+      admission: new Admission(),
+      lookup: (dhPublic) => this.#find((tunnel) => sameKey(tunnel.context.dhPublic, dhPublic)),
+      onRefused: (source, reason) => this.#logRefused(source, reason),
+    });
+  }
+
+  /**
+   * Opens the transport and starts connecting.
+   *
+   * @throws {TransportError} when the transport cannot be opened.
+   * @throws {KeyError}       when a peer's public key is none.
+   */
+  static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
+    const plane = new ControlPlane(options);
+    const transport = await options.openTransport({
+      listen: options.listen,
+      port: options.controlPort,
+      seed: options.identity.seed,
+      authorize: (key) => plane.#find((tunnel) => sameKey(tunnel.peer.publicKey, key)) !== null,
+      onConnection: (connection) => {
+        if (plane.#closed) connection.close('shutting down');
+        else void plane.#reception.receive(connection);
+      },
+      onNotice: (notice) => options.log.warn({}, notice),
+    });
+    plane.#host = plane.#makeHost(transport);
+    try {
+      for (const peer of options.peers) plane.addPeer(peer);
+    } catch (error) {
+      await plane.close();
+      throw error;
+    }
+    return plane;
+  }
+
+  /** What the control connections run over, in words. */
+  get carrier(): string {
+    return this.#hostOrThrow().transport.carrier;
+  }
+
+  /** @throws {KeyError} when the public key is none. */
+  addPeer(peer: ControlPeer): void {
+    if (this.#tunnels.has(peer.slot)) throw new RangeError(`Slot ${peer.slot} is taken`);
+    const tunnel = new Tunnel(this.#hostOrThrow(), peer, this.#context(peer));
+    this.#tunnels.set(peer.slot, tunnel);
+    tunnel.start();
+  }
+
+  /** Says goodbye and forgets the peer's SAs. */
+  async removePeer(slot: number): Promise<void> {
+    const tunnel = this.#tunnels.get(slot);
+    if (tunnel === undefined) return;
+    this.#tunnels.delete(slot);
+    const { lastTimestamp } = tunnel.context;
+    if (lastTimestamp !== null) this.#lastTimestamps.set(keyName(tunnel.peer.publicKey), lastTimestamp);
+    void tunnel.close('peer removed from the configuration');
+    await tunnel.sas.remove();
+  }
+
+  /** Applies a changed configuration; SAs stay unless the keys or the hybrid setting changed. */
+  async changePeer(peer: ControlPeer): Promise<void> {
+    const tunnel = this.#tunnels.get(peer.slot);
+    if (tunnel !== undefined && sameKeys(tunnel.peer, peer)) {
+      tunnel.change(peer);
+      return;
+    }
+    await this.removePeer(peer.slot);
+    this.addPeer(peer);
+  }
+
+  /**
+   * Replaces the SAs of some peers, all when none is named, and waits until both directions run on
+   * the new ones.
+   *
+   * @throws {ControlError} ERR_ICX_CONTROL_UNKNOWN_PEER, with nothing done.
+   */
+  async rekey(names: readonly string[] = [], trigger: RekeyTrigger = 'operator'): Promise<RekeyOutcome[]> {
+    return await Promise.all(this.#named(names).map((tunnel) => rekeyOne(tunnel, trigger)));
+  }
+
+  /** Tells a peer the largest inner packet that our path to it takes, in bytes. */
+  sendPath(slot: number, mtuBytes: number): void {
+    this.#tunnels.get(slot)?.sendPath(mtuBytes);
+  }
+
+  /** The host's addresses or routes changed: peers that are not connected are dialled at once. */
+  networkChanged(): void {
+    for (const tunnel of this.#tunnels.values()) tunnel.hurry();
+  }
+
+  status(): PeerStatus[] {
+    return [...this.#tunnels.values()].map((tunnel) => tunnel.status());
+  }
+
+  /** Goodbye to all; resolves within 0.5 s. The SAs end with the data plane. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const tunnels = [...this.#tunnels.values()];
+    const goodbyes = tunnels.map((tunnel) => tunnel.close('shutting down'));
+    await this.#atMost(GOODBYE_MS, Promise.all(goodbyes));
+    for (const tunnel of tunnels) tunnel.sas.dispose();
+    if (this.#host !== null) await this.#atMost(TRANSPORT_CLOSE_MS, this.#host.transport.close());
+  }
+
+  #makeHost(transport: ControlTransport): TunnelHost {
+    const { identity, rekeyIntervalMs, log, events, random, resolveHost, isOverlayAddress } = this.#options;
+    return {
+      identity,
+      transport,
+      clock: this.#clock,
+      random: random ?? Math.random,
+      rekeyIntervalMs,
+      events: events ?? {},
+      log,
+      timestamp: () => this.#timestamps.now(),
+      resolveHost,
+      isOverlayAddress,
+    };
+  }
+
+  #context(peer: ControlPeer): PeerContext {
+    const { vni, suite, dataPlane, rekeyIntervalMs } = this.#options;
+    const sas = new PeerSas({
+      slot: peer.slot,
+      vni,
+      suite,
+      lifetimeMs: lifetimes(rekeyIntervalMs, true).hardMs,
+      dataPlane,
+      spis: this.#spis,
+      clock: this.#clock,
+    });
+    return {
+      publicKey: peer.publicKey,
+      dhPublic: peerDhPublic(peer.publicKey),
+      psk: peer.psk,
+      hybrid: peer.hybrid,
+      sas,
+      lastTimestamp: this.#lastTimestamps.get(keyName(peer.publicKey)) ?? null,
+    };
+  }
+
+  #named(names: readonly string[]): Tunnel[] {
+    const all = [...this.#tunnels.values()];
+    if (names.length === 0) return all;
+    return names.map((name) => {
+      const tunnel = all.find(({ peer }) => peer.name === name);
+      if (tunnel !== undefined) return tunnel;
+      const known = all.map(({ peer }) => peer.name).join(', ');
+      throw new ControlError('ERR_ICX_CONTROL_UNKNOWN_PEER', `No peer ${name}`, `peers here: ${known}`);
+    });
+  }
+
+  #find(matches: (tunnel: Tunnel) => boolean): Tunnel | null {
+    for (const tunnel of this.#tunnels.values()) if (matches(tunnel)) return tunnel;
+    return null;
+  }
+
+  #hostOrThrow(): TunnelHost {
+    if (this.#host === null) throw new TypeError('The control plane has no transport yet');
+    return this.#host;
+  }
+
+  /** Whoever can reach the port can cause these: few lines, however many callers. */
+  #logRefused(source: string | null, reason: string): void {
+    const nowMs = this.#clock.nowMs();
+    this.#refused += 1;
+    if (nowMs - this.#refusedLoggedAtMs < REFUSED_LOG_MS) return;
+    this.#options.log.warn({ source, reason, callers: this.#refused }, 'callers turned away');
+    this.#refused = 0;
+    this.#refusedLoggedAtMs = nowMs;
+  }
+
+  /** Waits for a promise, but not longer; its failure does not matter any more. */
+  #atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimer(limitMs, resolve);
+      const done = (): void => {
+        timer.cancel();
+        resolve();
+      };
+      work.then(done, done);
+    });
+  }
+}
+
+async function rekeyOne(tunnel: Tunnel, trigger: RekeyTrigger): Promise<RekeyOutcome> {
+  const peer = tunnel.peer.name;
+  try {
+    return { peer, ok: true, result: await tunnel.rekey(trigger) };
+  } catch (error) {
+    return { peer, ok: false, error: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+function sameKeys(a: ControlPeer, b: ControlPeer): boolean {
+  const samePsk = a.psk === null || b.psk === null ? a.psk === b.psk : sameKey(a.psk, b.psk);
+  return sameKey(a.publicKey, b.publicKey) && samePsk && a.hybrid === b.hybrid;
+}
+
+function sameKey(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function keyName(key: Uint8Array): string {
+  return Buffer.from(key).toString('base64');
+}

@@ -1,0 +1,122 @@
+/**
+ * Long-term identities: an Ed25519 key pair with its X25519 image, both textual forms.
+ *
+ * One pinned Ed25519 key serves two layers: the transport pins it as it is, the handshake uses
+ * its birational image (RFC 7748 §4.1), as libsodium's crypto_sign_ed25519_*_to_curve25519 does.
+ */
+import { randomFillSync } from 'node:crypto';
+import { ed25519, x25519 } from '@noble/curves/ed25519.js';
+
+/** Length of a seed, of a public key and of a preshared key, in bytes. */
+export const KEY_LEN = 32;
+
+/** 32 bytes in standard base64: 43 digits, one padding character. */
+const KEY_TEXT = /^[A-Za-z0-9+/]{43}=$/;
+
+/** A key cannot be used. Neither message nor hint contains any of it: it may be a secret. */
+export class KeyError extends Error {
+  readonly code: 'ERR_ICX_KEY_TEXT' | 'ERR_ICX_KEY_POINT';
+  readonly hint: string;
+
+  constructor(code: KeyError['code'], message: string, hint: string) {
+    super(message);
+    this.name = 'KeyError';
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** All four forms of one identity; `seed` and `dhSecret` are secret. */
+export interface Identity {
+  /** Ed25519 private key, 32 bytes. @see RFC 8032 §5.1.5 */
+  readonly seed: Uint8Array;
+  /** Ed25519 public key, 32 bytes: what peers pin. */
+  readonly publicKey: Uint8Array;
+  /** X25519 private key, 32 bytes. */
+  readonly dhSecret: Uint8Array;
+  /** X25519 public key, 32 bytes: the Noise static key. */
+  readonly dhPublic: Uint8Array;
+}
+
+export function generateSeed(): Uint8Array {
+  return randomFillSync(new Uint8Array(KEY_LEN));
+}
+
+/**
+ * Derives public key and X25519 image.
+ *
+ * @param seed 32 bytes, copied: the caller may overwrite it.
+ */
+export function identityFromSeed(seed: Uint8Array): Identity {
+  if (seed.length !== KEY_LEN) throw new RangeError(`A seed has ${KEY_LEN} bytes, not ${seed.length}`);
+  const dhSecret = ed25519.utils.toMontgomerySecret(seed);
+  return {
+    seed: seed.slice(),
+    publicKey: ed25519.getPublicKey(seed),
+    dhSecret,
+    dhPublic: x25519.getPublicKey(dhSecret),
+  };
+}
+
+/** Overwrites the secrets of an identity that is no longer needed. */
+export function wipeIdentity(identity: Identity): void {
+  identity.seed.fill(0);
+  identity.dhSecret.fill(0);
+}
+
+/** 44 characters of standard base64, as `wg` writes keys. */
+export function encodeKey(key: Uint8Array): string {
+  if (key.length !== KEY_LEN) throw new RangeError(`A key has ${KEY_LEN} bytes, not ${key.length}`);
+  return Buffer.from(key).toString('base64');
+}
+
+/**
+ * Reads what {@link encodeKey} writes, and nothing else: one key has one text.
+ *
+ * @throws {KeyError} ERR_ICX_KEY_TEXT when the text is anything but canonical base64 of 32 bytes.
+ */
+export function decodeKey(text: string): Uint8Array {
+  const key = KEY_TEXT.test(text) ? new Uint8Array(Buffer.from(text, 'base64')) : new Uint8Array();
+  // The last digit has two unused bits: without this check four texts would name one key.
+  if (key.length !== KEY_LEN || encodeKey(key) !== text) {
+    throw new KeyError(
+      'ERR_ICX_KEY_TEXT',
+      `Cannot read key: expected 44 characters of base64 that hold 32 bytes, got ${text.length} characters`,
+      'copy the whole line that icx genkey, icx pubkey or icx genpsk printed',
+    );
+  }
+  return key;
+}
+
+/**
+ * X25519 public key of a peer's Ed25519 public key.
+ *
+ * Only points of the prime-order subgroup pass: a small-order key makes every shared secret known,
+ * and a key with a torsion component would be a second name for another peer.
+ *
+ * @throws {KeyError} ERR_ICX_KEY_POINT
+ */
+export function peerDhPublic(publicKey: Uint8Array): Uint8Array {
+  if (!isPrimeOrderPoint(publicKey)) {
+    throw new KeyError(
+      'ERR_ICX_KEY_POINT',
+      'Cannot use public key: it is no Ed25519 point of prime order, so no private key belongs to it',
+      'use the line that icx pubkey printed on the peer',
+    );
+  }
+  return ed25519.utils.toMontgomery(publicKey);
+}
+
+function isPrimeOrderPoint(publicKey: Uint8Array): boolean {
+  try {
+    const point = ed25519.Point.fromBytes(publicKey);
+    return !point.isSmallOrder() && point.isTorsionFree();
+  } catch {
+    return false;
+  }
+}
+
+/** Order of public keys by bytes: negative when `a` sorts lower. The lower key dials. */
+export function comparePublicKeys(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b);
+}

@@ -1,0 +1,21 @@
+/**
+ * What one control transport grants to those who connect to it.
+ */
+
+/** Application protocol of the control connection. */
+export const ALPN = 'icx/1';
+/** Handshakes under way at once, and how many of them one source address may hold. */
+export const MAX_HANDSHAKES = 64;
+export const MAX_HANDSHAKES_PER_SOURCE = 8;
+/** Connections one authorized key may hold: one in use, the others being replaced. */
+export const MAX_CONNECTIONS_PER_KEY = 8;
+/** Time for the transport's handshake, and again for the first stream after it. */
+export const ACCEPT_TIMEOUT_MS = 10_000;
+/** Time that a closing connection has to hand over what was written before. */
+export const FLUSH_MS = 250;
+/** Time for all connections to say goodbye, and for the listener to go, when a transport closes. */
+export const GOODBYE_MS = 400;
+/** Bytes taken from the library by one read, and given to it by one write. */
+export const PIECE_LEN = 16_384;
+/** Characters of a close reason that are sent, or taken from a peer. */
+export const MAX_REASON_LEN = 200;

@@ -1,0 +1,64 @@
+/**
+ * Underlay addresses as text: which to bind, how to join address and port, how to part them.
+ */
+import { isIP } from 'node:net';
+import { TransportError } from './transport.ts';
+
+/** Address and port as the libraries and URLs write them: IPv6 in brackets. */
+export function joinHostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The address of `192.0.2.1:6082` or `[2001:db8::1]:6082`. */
+export function hostOf(hostPort: string): string {
+  return hostPort
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+/**
+ * Which sockets the QUIC library binds.
+ *
+ * Both families are always named: for one that is not, the library opens a wildcard socket.
+ * The family nobody asked for gets a loopback socket on any port.
+ *
+ * @throws {TransportError} when `listen` is no IP address
+ */
+export function bindAddresses(listen: string, port: number): string[] {
+  if (listen === '::') return [joinHostPort('::', port), joinHostPort('0.0.0.0', port)];
+  const family = isIP(listen);
+  if (family === 0) {
+    throw new TransportError(
+      'ERR_ICX_TRANSPORT_BIND',
+      `Cannot listen on ${listen}: expected an IPv4 or IPv6 address`,
+      'set listen to an address of this host, 0.0.0.0 or ::',
+    );
+  }
+  return [joinHostPort(listen, port), family === 4 ? '[::1]:0' : '127.0.0.1:0'];
+}
+
+/**
+ * Refuses what no socket of ours can reach, at once and not by a timeout.
+ *
+ * @throws {TransportError} for host names, and for the family that `listen` leaves out
+ */
+export function checkReachable(listen: string, host: string, port: number): void {
+  const family = isIP(host);
+  if (family === 0) throw unreachable(host, port, 'expected an IP address', 'resolve the host name first');
+  if (listen === '::' || family === isIP(listen)) return;
+  throw unreachable(
+    host,
+    port,
+    `it is IPv${family}, and the control port is bound to ${listen} only`,
+    "set listen = '::' for both IPv4 and IPv6",
+  );
+}
+
+function unreachable(host: string, port: number, why: string, hint: string): TransportError {
+  return new TransportError(
+    'ERR_ICX_TRANSPORT_UNREACHABLE',
+    `Cannot dial ${joinHostPort(host, port)}: ${why}`,
+    hint,
+  );
+}

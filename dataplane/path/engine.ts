@@ -1,0 +1,284 @@
+/**
+ * The data plane of one queue without its I/O: networks, peers, SAs and the two pipelines.
+ *
+ * It works on one memory by offsets, is told the time, and neither opens nor waits for
+ * anything. It belongs to one thread and is one send lane: each peer has one send SA here and
+ * any number of receive SAs. Times are ms on one clock of the caller's that does not go back.
+ */
+import type { PeerSpec, RouteSpec, SaProgress, SaSpec } from '../contract.ts';
+import type { AeadProvider, PacketMemory } from '../sa/aead.ts';
+import { checkPacket } from '../wire/ip.ts';
+import type { CounterBlock } from './counters.ts';
+import { Decap } from './decap.ts';
+import { DropCode } from './drop.ts';
+import { Encap } from './encap.ts';
+import { FlowHash, sourcePort } from './flow-hash.ts';
+import { sealKeepalive } from './keepalive.ts';
+import type { Peer } from './peer.ts';
+import { PeerTable } from './peer-table.ts';
+import { type ManualKeys, SaTable } from './sa-table.ts';
+import { SEALED_OVERHEAD } from './seal-frame.ts';
+
+export interface EngineOptions {
+  readonly memory: PacketMemory;
+  /** Bound to the same memory. */
+  readonly aead: AeadProvider;
+  /** Written by this engine alone; has a slot for every peer's. */
+  readonly counters: CounterBlock;
+  /** 16 random bytes, the same in all queues of a host. */
+  readonly flowHashKey: Uint8Array;
+  /** UDP port of our control plane; 0 switches the loop guard off. */
+  readonly controlPort: number;
+  /** An authenticated frame came from a new outer address; `peer.endpointWords` has it. */
+  readonly onEndpoint?: (peer: Peer) => void;
+}
+
+export class Engine {
+  /** Peer of the last encap, decap or keepalive: where a frame goes, whose a drop was; or null. */
+  lastPeer: Peer | null = null;
+  readonly #memory: PacketMemory;
+  readonly #counters: CounterBlock;
+  readonly #peers: PeerTable;
+  readonly #sas: SaTable;
+  readonly #encap: Encap;
+  readonly #decap: Decap;
+  readonly #flowHash: FlowHash;
+
+  constructor(options: EngineOptions) {
+    const { memory, counters, onEndpoint = () => {} } = options;
+    this.#memory = memory;
+    this.#counters = counters;
+    this.#peers = new PeerTable(counters.capacity);
+    this.#sas = new SaTable(options);
+    this.#encap = new Encap(memory, options.controlPort);
+    this.#decap = new Decap({ memory, counters, peers: this.#peers, sas: this.#sas, onEndpoint });
+    this.#flowHash = new FlowHash(options.flowHashKey);
+  }
+
+  /** @throws {RangeError} for a VNI outside 1 to 2^24 − 1 or one that exists. */
+  addNetwork(vni: number): void {
+    this.#peers.addNetwork(vni);
+  }
+
+  /** Removes a network with its peers, routes and SAs; one that does not exist is fine. */
+  removeNetwork(vni: number): void {
+    for (const peer of this.#peers.network(vni)?.peers ?? []) this.removePeer(peer.slot);
+    this.#peers.removeNetwork(vni);
+  }
+
+  /** VNIs in rising order. */
+  networks(): readonly number[] {
+    return this.#peers.vnis();
+  }
+
+  /**
+   * Adds a peer, or changes the settings of the one in this slot. Its SAs stay, and so does a
+   * learned endpoint while the configured one is the same.
+   *
+   * @throws {RangeError} for settings out of range.
+   * @throws {RouteCollisionError} when another peer has one of the routes. Nothing changed then.
+   */
+  setPeer(spec: PeerSpec): void {
+    this.#peers.set(spec);
+  }
+
+  /** Removes a peer with its routes; its SAs are destroyed. An unknown slot is fine. */
+  removePeer(slot: number): void {
+    const peer = this.#peers.peer(slot);
+    if (peer === undefined) return;
+    this.#sas.removeAll(peer);
+    this.#peers.remove(peer);
+    if (this.lastPeer === peer) this.lastPeer = null;
+  }
+
+  /** All peers, live: finish or copy before adding or removing one. */
+  peers(): Iterable<Peer> {
+    return this.#peers.peers();
+  }
+
+  peer(slot: number): Peer | undefined {
+    return this.#peers.peer(slot);
+  }
+
+  /** Makes `routes` the peer's only ones, at once. @throws {RangeError | RouteCollisionError} as `setPeer`. */
+  replaceRoutes(slot: number, routes: readonly RouteSpec[]): void {
+    this.#peers.replaceRoutes(slot, routes);
+  }
+
+  /**
+   * Accepts packets under an SPI of ours from now on. The key bytes are overwritten whatever
+   * comes of it, here and in the two methods below.
+   *
+   * @throws {SaError} when a guard refuses: SPI 0 or in use, key length, the send SA's key.
+   * @throws {RangeError} for an unknown slot or a lifetime out of range. Nothing changed then.
+   */
+  installRx(sa: SaSpec, nowMs: number): void {
+    try {
+      this.#sas.installRx(this.#ownerOf(sa), sa, nowMs);
+    } finally {
+      sa.key.fill(0);
+    }
+  }
+
+  /**
+   * Seals under this SA from now on; the one before is destroyed.
+   *
+   * @throws {SaError} when a guard refuses: SPI 0, key length, a receive SA's key, the SPI and
+   *   key that were installed last.
+   * @throws {RangeError} for an unknown slot or a lifetime out of range. Nothing changed then.
+   */
+  installTx(sa: SaSpec, nowMs: number): void {
+    try {
+      this.#sas.installTx(this.#ownerOf(sa), sa, nowMs);
+    } finally {
+      sa.key.fill(0);
+    }
+  }
+
+  /**
+   * Installs both directions at once; receive SAs of before live for 30 s at most.
+   *
+   * @throws {SaError | RangeError} as the two above, and for an epoch that does not rise.
+   */
+  installManual(keys: ManualKeys, nowMs: number): void {
+    try {
+      this.#sas.installManual(this.#peers.require(keys.slot), keys, nowMs);
+    } finally {
+      keys.rxKey.fill(0);
+      keys.txKey.fill(0);
+    }
+  }
+
+  /** Brings the expiry of a receive SA forward to `graceMs` from now; never extends it. */
+  retireRx(spi: number, graceMs: number, nowMs: number): void {
+    this.#sas.retireRx(spi, graceMs, nowMs);
+  }
+
+  /** Destroys a receive SA; an unknown SPI is fine. */
+  removeRx(spi: number): void {
+    this.#sas.removeRx(spi);
+  }
+
+  /** Destroys the peer's send SA; without one, or without the peer, that is fine. */
+  removeTx(slot: number): void {
+    const peer = this.#peers.peer(slot);
+    if (peer !== undefined) this.#sas.removeTx(peer);
+  }
+
+  /**
+   * Seals a packet from a port into a frame for `lastPeer.endpointWords`.
+   *
+   * The packet may lie at `frameAt` + 32 or anywhere beyond the frame's 32 bytes of header.
+   *
+   * @param vni Network of the port; may be left out while there is one network.
+   * @returns Frame length, or the negated drop code, which has been counted.
+   */
+  encap(packetAt: number, packetLen: number, frameAt: number, nowMs: number, vni = 0): number {
+    const network = vni === 0 ? this.#peers.onlyNetwork : this.#peers.network(vni);
+    const fault = this.#encap.select(network, packetAt, packetLen, nowMs);
+    const result = fault === 0 ? this.#encap.seal(packetAt, packetLen, frameAt, nowMs) : fault;
+    const peer = this.#encap.peer;
+    this.lastPeer = peer;
+    const slot = peer === null ? 0 : peer.slot;
+    if (result <= 0) {
+      this.#counters.txDropped(slot, -result);
+    } else {
+      this.#counters.txDelivered(slot, packetLen);
+      this.#countSealed(peer);
+    }
+    return result;
+  }
+
+  /**
+   * Opens a frame from the underlay to `packetAt`, where `frameLen` bytes are free.
+   *
+   * @param sourceAt 20-byte endpoint record of the outer source (wire/endpoint.ts).
+   * @returns Inner length, 0 for a keepalive, or the negated drop code; counted in each case.
+   */
+  decap(frameAt: number, frameLen: number, sourceAt: number, packetAt: number, nowMs: number): number {
+    const result = this.#decap.open(frameAt, frameLen, sourceAt, packetAt, nowMs);
+    const peer = this.#decap.peer;
+    this.lastPeer = peer;
+    const slot = peer === null ? 0 : peer.slot;
+    if (result > 0) this.#counters.rxDelivered(slot, result);
+    else if (result === 0) this.#counters.rxKeepalive(slot);
+    else this.#counters.rxDropped(slot, -result);
+    return result;
+  }
+
+  /** Seals a keepalive. @returns As `encap`, but a drop is not counted: no packet was lost. */
+  keepalive(slot: number, frameAt: number, nowMs: number): number {
+    const peer = this.#peers.peer(slot) ?? null;
+    this.lastPeer = peer;
+    if (peer === null) return -DropCode.txNoRoute;
+    const result = sealKeepalive(this.#memory.view, peer, frameAt, nowMs);
+    if (result > 0) {
+      this.#counters.txKeepalive(slot);
+      this.#countSealed(peer);
+    }
+    return result;
+  }
+
+  /** The port refused the packet that `decap` gave last. @param len Its length. */
+  countWriteFailure(len: number): void {
+    this.#counters.rxWriteFailed(this.lastPeer?.slot ?? 0, 1, len);
+  }
+
+  /**
+   * The underlay refused frames that were sealed for a peer.
+   *
+   * @param bytes   Length of all frames together; a batch is of packets or of keepalives.
+   * @param tooLarge Whether they are larger than the path takes.
+   */
+  countSendFailure(slot: number, frames: number, bytes: number, tooLarge = false): void {
+    const innerBytes = bytes - frames * SEALED_OVERHEAD;
+    if (innerBytes === 0) this.#counters.txKeepaliveFailed(slot, frames);
+    else {
+      const code = tooLarge ? DropCode.txTooLarge : DropCode.txSendFailed;
+      this.#counters.txSendFailed(slot, frames, innerBytes, code);
+    }
+  }
+
+  /** Frames that went out to a peer, keepalives among them. */
+  sentFrames(slot: number): number {
+    return this.#counters.framesSent(slot);
+  }
+
+  /** Keyed symmetric hash of a packet's flow, 0 to 2^32 − 1; 0 for what is no IP packet. */
+  flowHash(packetAt: number, packetLen: number): number {
+    const { view } = this.#memory;
+    return checkPacket(view, packetAt, packetLen) ? this.#flowHash.hash(view, packetAt) : 0;
+  }
+
+  /** Outer UDP source port that spreads flows over the underlay's paths, 49152 to 65535. */
+  flowSourcePort(packetAt: number, packetLen: number): number {
+    return sourcePort(this.flowHash(packetAt, packetLen));
+  }
+
+  /** Destroys expired SAs; to be called about once a second. */
+  sweep(nowMs: number): void {
+    this.#sas.sweep(this.#peers.peers(), nowMs);
+  }
+
+  /** Receive SAs of a peer in order of installation; none for an unknown slot. */
+  rxProgress(slot: number): SaProgress[] {
+    const peer = this.#peers.peer(slot);
+    return peer === undefined ? [] : this.#sas.rxProgress(peer);
+  }
+
+  /** The send SA of a peer, null when there is none. */
+  txProgress(slot: number): SaProgress | null {
+    const peer = this.#peers.peer(slot);
+    return peer === undefined ? null : this.#sas.txProgress(peer);
+  }
+
+  #ownerOf(sa: SaSpec): Peer {
+    const peer = this.#peers.require(sa.slot);
+    if (peer.vni === sa.vni) return peer;
+    throw new RangeError(`Cannot install an SA of network ${sa.vni}: peer slot ${sa.slot} is in ${peer.vni}`);
+  }
+
+  #countSealed(peer: Peer | null): void {
+    if (peer?.tx) this.#counters.txSa(peer.slot, peer.tx.spi, peer.tx.packets, peer.tx.budgetUsed);
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * A TUN device: inner IP packets between the kernel and the engine.
+ *
+ * `openTun` runs on the main thread and makes one descriptor per queue; each worker wraps
+ * its descriptor in a `TunQueue`. The device is not persistent: the kernel removes it when
+ * the last descriptor closes, whatever ended the process.
+ *
+ * @see Documentation/networking/tuntap.rst, include/uapi/linux/if_tun.h
+ */
+import type { Arena } from '../io/arena.ts';
+import { addressOf, close, Errno, errno, ioctl, open, read, SystemCallError, write } from '../io/libc.ts';
+
+const O_RDWR = 0x2;
+const O_NONBLOCK = 0x800;
+const O_CLOEXEC = 0x80000;
+const TUNSETIFF = 0x400454ca;
+const TUNSETOFFLOAD = 0x400454d0;
+const IFF_TUN = 0x0001;
+const IFF_MULTI_QUEUE = 0x0100;
+const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
+/** struct ifreq: 16 bytes of name, then the flags. */
+const IFREQ_LEN = 40;
+const IFREQ_FLAGS_AT = 16;
+
+/** Length of struct virtio_net_hdr, which precedes every packet read or written. */
+export const VNET_HDR_LEN = 10;
+
+/** Longest packet a read can return: an IP packet of 65,535 bytes. */
+export const MAX_PACKET_LEN = 65_535;
+
+export interface TunDevice {
+  /** The interface's real name. */
+  readonly name: string;
+  /** One descriptor per queue; the owner closes them. */
+  readonly fds: readonly number[];
+}
+
+/**
+ * Creates a TUN device with `queues` queues.
+ *
+ * @throws {SystemCallError} when the device exists, /dev/net/tun is missing or CAP_NET_ADMIN is.
+ */
+export function openTun(name: string, queues: number): TunDevice {
+  const flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0);
+  const fds: number[] = [];
+  try {
+    for (let queue = 0; queue < queues; queue++) fds.push(openQueue(name, flags));
+  } catch (error) {
+    for (const fd of fds) close(fd);
+    throw error;
+  }
+  return { name, fds };
+}
+
+function openQueue(name: string, flags: number): number {
+  const fd = open('/dev/net/tun', O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) throw new SystemCallError('open /dev/net/tun');
+  const ifreq = Buffer.alloc(IFREQ_LEN);
+  ifreq.write(name, 'latin1');
+  ifreq.writeUInt16LE(flags, IFREQ_FLAGS_AT);
+  // No offloads: the kernel hands over packets of the device's MTU with their checksums done.
+  if (ioctl(fd, TUNSETIFF, addressOf(ifreq)) < 0 || ioctl(fd, TUNSETOFFLOAD, 0) < 0) {
+    const error = new SystemCallError(`create the TUN interface ${name}`);
+    close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** One queue of a TUN device, owned by one worker. */
+export class TunQueue {
+  readonly fd: number;
+  /** Where `receive` puts a packet; VNET_HDR_LEN bytes before it belong to the queue too. */
+  readonly packetAt: number;
+  readonly #arena: Arena;
+  readonly #readAddress: number;
+
+  constructor(fd: number, arena: Arena) {
+    this.fd = fd;
+    this.#arena = arena;
+    // The packet itself starts 8-byte aligned.
+    const block = arena.take(16 + MAX_PACKET_LEN);
+    this.packetAt = block + 16;
+    this.#readAddress = arena.base + this.packetAt - VNET_HDR_LEN;
+  }
+
+  /** @returns Length of the packet at `packetAt`; 0 when there is none. */
+  receive(): number {
+    const len = read(this.fd, this.#readAddress, VNET_HDR_LEN + MAX_PACKET_LEN);
+    return len > VNET_HDR_LEN ? len - VNET_HDR_LEN : 0;
+  }
+
+  /**
+   * Hands the packet at `at` to the kernel; the VNET_HDR_LEN bytes before it are overwritten.
+   *
+   * @returns Whether the kernel took it.
+   */
+  transmit(at: number, len: number): boolean {
+    const start = at - VNET_HDR_LEN;
+    this.#arena.bytes.fill(0, start, at);
+    for (;;) {
+      if (write(this.fd, this.#arena.base + start, VNET_HDR_LEN + len) >= 0) return true;
+      if (errno() !== Errno.EINTR) return false;
+    }
+  }
+}

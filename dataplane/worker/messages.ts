@@ -1,0 +1,57 @@
+/** What the main thread and a queue worker say to each other. */
+import type { PeerSpec, SaProgress, SaSpec } from '../contract.ts';
+
+/** Given to a worker at its start. */
+export interface WorkerSetup {
+  readonly queue: number;
+  readonly tunFd: number;
+  /** Receives on the agent's port; in the reuseport group. */
+  readonly udpFd: number;
+  /** Sends; the same socket for queue 0, one with a port of its own for the others. */
+  readonly sendFd: number;
+  readonly socketFamily: number;
+  /** Wakes the worker when a message waits. */
+  readonly wakeFd: number;
+  readonly vni: number;
+  readonly controlPort: number;
+  /** Counters of this worker: written by it alone, read by the main thread. */
+  readonly counters: SharedArrayBuffer;
+  readonly peerSlots: number;
+  readonly flowHashKey: Uint8Array;
+}
+
+/** Main thread to worker. A request with an `id` is answered under the same id. */
+export type WorkerCommand =
+  | { readonly kind: 'setPeers'; readonly peers: readonly PeerSpec[] }
+  | { readonly kind: 'removePeer'; readonly slot: number }
+  | { readonly kind: 'learnEndpoint'; readonly slot: number; readonly words: Uint32Array }
+  | { readonly kind: 'installRx'; readonly sas: readonly SaSpec[] }
+  | { readonly kind: 'installTx'; readonly sas: readonly SaSpec[] }
+  | { readonly kind: 'retireRx'; readonly spis: readonly number[]; readonly graceMs: number }
+  | { readonly kind: 'removeRx'; readonly spis: readonly number[] }
+  | { readonly kind: 'removeTx'; readonly slot: number }
+  | { readonly kind: 'sendKeepalive'; readonly slot: number }
+  | { readonly kind: 'progress'; readonly slot: number }
+  | { readonly kind: 'stop' };
+
+export interface WorkerRequest {
+  readonly id: number;
+  readonly command: WorkerCommand;
+}
+
+export interface WorkerProgress {
+  readonly endpointWords: Uint32Array | null;
+  readonly rx: readonly SaProgress[];
+  readonly tx: SaProgress | null;
+}
+
+/** Worker to main thread. */
+export type WorkerReport =
+  | { readonly kind: 'ready'; readonly aead: string; readonly warning: string | null }
+  | { readonly kind: 'done'; readonly id: number; readonly result: WorkerProgress | null }
+  | { readonly kind: 'refused'; readonly id: number; readonly code: string; readonly message: string }
+  /** An authenticated packet came from a new outer address. */
+  | { readonly kind: 'endpoint'; readonly slot: number; readonly words: Uint32Array }
+  /** The path to a peer refused a frame as too large. */
+  | { readonly kind: 'pathTooSmall'; readonly slot: number }
+  | { readonly kind: 'stopped' };

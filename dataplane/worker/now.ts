@@ -1,0 +1,9 @@
+/** The data plane's clock, read once per batch and passed down. */
+
+/**
+ * Milliseconds since the Unix epoch that never go back while the process lives: the wall
+ * clock at the process's start plus the monotonic time since. The same in every thread.
+ */
+export function nowMs(): number {
+  return performance.timeOrigin + performance.now();
+}

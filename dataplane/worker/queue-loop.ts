@@ -1,0 +1,173 @@
+/**
+ * The loop of one queue: moves packets between its TUN queue and its UDP socket through the
+ * engine until the main thread says stop. Knows no protocol; sleeps in poll(2) when idle.
+ *
+ *     TX  tun.receive ─▶ engine.encap ─▶ sender.commit … flush   at most TX_BUDGET packets a turn
+ *     RX  receiver.receive ─▶ engine.decap ─▶ tun.transmit       at most RX_BUDGET batches a turn
+ */
+import type { Arena } from '../io/arena.ts';
+import { drainEventFd } from '../io/eventfd.ts';
+import { poll } from '../io/libc.ts';
+import { DropCode } from '../path/drop.ts';
+import type { Engine } from '../path/engine.ts';
+import { MAX_PACKET_LEN, TunQueue } from '../port/tun.ts';
+import { SendResult, UdpReceiver, UdpSender } from '../port/udp.ts';
+import { writePacketTooBig } from '../wire/icmp.ts';
+import { KeepaliveTimer } from './keepalive-timer.ts';
+import type { WorkerSetup } from './messages.ts';
+import { nowMs } from './now.ts';
+
+/** Packets or batches taken from one side before the other has its turn. */
+const TX_BUDGET = 64;
+const RX_BUDGET = 8;
+/** Header, tag and room to align. */
+const FRAME_CAPACITY = MAX_PACKET_LEN + 128;
+const HOUSEKEEPING_MS = 1_000;
+/** struct pollfd */
+const POLLFD_LEN = 8;
+const POLLIN = 1;
+/** ICMP answers are at most the IPv6 minimum MTU. */
+const ICMP_CAPACITY = 1_280;
+
+export class QueueLoop {
+  readonly #tun: TunQueue;
+  readonly #receiver: UdpReceiver;
+  readonly #sender: UdpSender;
+  readonly #engine: Engine;
+  readonly #arena: Arena;
+  readonly #wakeFd: number;
+  readonly #pollAt: number;
+  readonly #plainAt: number;
+  readonly #icmpAt: number;
+  readonly #keepalives: KeepaliveTimer;
+  readonly #onPathTooSmall: (slot: number) => void;
+  #pathReportedAtMs = 0;
+
+  constructor(setup: WorkerSetup, arena: Arena, engine: Engine, onPathTooSmall: (slot: number) => void) {
+    this.#arena = arena;
+    this.#engine = engine;
+    this.#wakeFd = setup.wakeFd;
+    this.#onPathTooSmall = onPathTooSmall;
+    this.#tun = new TunQueue(setup.tunFd, arena);
+    this.#receiver = new UdpReceiver(setup.udpFd, arena);
+    this.#sender = new UdpSender(
+      setup.sendFd,
+      setup.socketFamily,
+      arena,
+      FRAME_CAPACITY,
+      (result, frames, bytes, slot) => this.#batchSent(result, frames, bytes, slot),
+    );
+    this.#plainAt = arena.take(16 + MAX_PACKET_LEN + 64) + 16;
+    this.#icmpAt = arena.take(16 + ICMP_CAPACITY) + 16;
+    // Persistent keepalives are the first queue's task; one lane keeps the path open.
+    this.#keepalives = new KeepaliveTimer(engine, setup.queue === 0);
+    this.#pollAt = this.#makePollSet([setup.tunFd, setup.udpFd, setup.wakeFd]);
+  }
+
+  /** @param takeMessages Called when woken; returns false to stop. */
+  run(takeMessages: () => boolean): void {
+    const pollAddress = this.#arena.base + this.#pollAt;
+    let housekeepingAtMs = 0;
+    for (let running = takeMessages(); running; ) {
+      const ready = poll(pollAddress, 3, HOUSEKEEPING_MS);
+      const now = nowMs();
+      if (ready > 0) {
+        if (this.#isReady(2)) {
+          drainEventFd(this.#wakeFd);
+          running = takeMessages();
+        }
+        this.#move(this.#isReady(0), this.#isReady(1), now);
+      }
+      if (now >= housekeepingAtMs) {
+        this.#keepHouse(now);
+        housekeepingAtMs = now + HOUSEKEEPING_MS;
+      }
+    }
+  }
+
+  /** Sends one keepalive on this queue's lane, if the peer has one. */
+  sendKeepalive(slot: number, now: number): void {
+    const len = this.#engine.keepalive(slot, this.#sender.nextAt, now);
+    const peer = this.#engine.lastPeer;
+    if (len > 0 && peer !== null) this.#sender.commit(len, peer.endpointWords, slot);
+    this.#sender.flush();
+  }
+
+  #makePollSet(fds: readonly number[]): number {
+    const at = this.#arena.take(fds.length * POLLFD_LEN);
+    fds.forEach((fd, i) => {
+      this.#arena.view.setInt32(at + i * POLLFD_LEN, fd, true);
+      this.#arena.view.setInt16(at + i * POLLFD_LEN + 4, POLLIN, true);
+    });
+    return at;
+  }
+
+  #isReady(index: number): boolean {
+    return this.#arena.view.getInt16(this.#pollAt + index * POLLFD_LEN + 6, true) !== 0;
+  }
+
+  /** Takes turns between the two sides until one turn of each found them drained. */
+  #move(tunReady: boolean, udpReady: boolean, now: number): void {
+    if (tunReady) this.#moveTx(now);
+    if (udpReady) this.#moveRx(now);
+  }
+
+  #moveTx(now: number): void {
+    const tun = this.#tun;
+    const engine = this.#engine;
+    const sender = this.#sender;
+    for (let i = 0; i < TX_BUDGET; i++) {
+      const len = tun.receive();
+      if (len === 0) break;
+      const frameLen = engine.encap(tun.packetAt, len, sender.nextAt, now);
+      const peer = engine.lastPeer;
+      if (frameLen > 0 && peer !== null) sender.commit(frameLen, peer.endpointWords, peer.slot);
+      else if (frameLen === -DropCode.txTooLarge) this.#answerTooLarge(len);
+    }
+    sender.flush();
+  }
+
+  #moveRx(now: number): void {
+    const receiver = this.#receiver;
+    for (let i = 0; i < RX_BUDGET; i++) {
+      const len = receiver.receive();
+      if (len < 0) return;
+      const { batchAt, segmentLen } = receiver;
+      let offset = 0;
+      do {
+        const frameLen = Math.min(segmentLen, len - offset);
+        this.#deliver(batchAt + offset, frameLen, now);
+        offset += segmentLen;
+      } while (offset < len);
+    }
+  }
+
+  #deliver(frameAt: number, frameLen: number, now: number): void {
+    const len = this.#engine.decap(frameAt, frameLen, this.#receiver.sourceAt, this.#plainAt, now);
+    if (len > 0 && !this.#tun.transmit(this.#plainAt, len)) this.#engine.countWriteFailure(len);
+  }
+
+  /** Tells the inner sender which size the path takes. @see RFC 1191, RFC 8201 */
+  #answerTooLarge(packetLen: number): void {
+    const peer = this.#engine.lastPeer;
+    if (peer === null) return;
+    const { view } = this.#arena;
+    const len = writePacketTooBig(view, this.#tun.packetAt, packetLen, peer.mtuBytes, -1, this.#icmpAt);
+    if (len > 0) this.#tun.transmit(this.#icmpAt, len);
+  }
+
+  #batchSent(result: SendResult, frames: number, bytes: number, slot: number): void {
+    if (result === SendResult.sent) return;
+    this.#engine.countSendFailure(slot, frames, bytes, result === SendResult.tooLarge);
+    const now = nowMs();
+    if (result === SendResult.tooLarge && now - this.#pathReportedAtMs >= HOUSEKEEPING_MS) {
+      this.#pathReportedAtMs = now;
+      this.#onPathTooSmall(slot);
+    }
+  }
+
+  #keepHouse(now: number): void {
+    this.#engine.sweep(now);
+    this.#keepalives.due(now, (slot) => this.sendKeepalive(slot, now));
+  }
+}

@@ -1,0 +1,119 @@
+/** One queue's worker thread as the main thread sees it: requests, answers, death. */
+import { Worker } from 'node:worker_threads';
+import { signalEventFd } from '../io/eventfd.ts';
+import type { WorkerCommand, WorkerProgress, WorkerReport, WorkerSetup } from './messages.ts';
+
+/** A command was refused by the engine's guards, or its worker is gone. */
+export class WorkerError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'WorkerError';
+    this.code = code;
+  }
+}
+
+export interface QueueThreadEvents {
+  onEndpoint(queue: number, slot: number, words: Uint32Array): void;
+  onPathTooSmall(slot: number): void;
+  /** The thread ended without being told to. */
+  onDeath(queue: number, reason: string): void;
+}
+
+interface Pending {
+  resolve(result: WorkerProgress | null): void;
+  reject(error: WorkerError): void;
+}
+
+const ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? './queue-worker.ts' : './queue-worker.js',
+  import.meta.url,
+);
+
+export class QueueThread {
+  readonly setup: WorkerSetup;
+  /** Resolves with the AEAD in use and a warning about it, if any. */
+  readonly ready: Promise<{ aead: string; warning: string | null }>;
+  readonly #worker: Worker;
+  readonly #events: QueueThreadEvents;
+  readonly #pending = new Map<number, Pending>();
+  readonly #ended: Promise<void>;
+  #nextId = 1;
+  #stopping = false;
+  #failure = 'it exited';
+
+  constructor(setup: WorkerSetup, events: QueueThreadEvents) {
+    this.setup = setup;
+    this.#events = events;
+    this.#worker = new Worker(ENTRY, { workerData: setup, name: `queue-${setup.queue}` });
+    this.ready = new Promise((resolve, reject) => {
+      this.#worker.on('message', (report: WorkerReport) => {
+        if (report.kind === 'ready') resolve(report);
+        else this.#take(report);
+      });
+      this.#worker.on('exit', () => reject(new WorkerError('ERR_ICX_WORKER_DEAD', this.#failure)));
+    });
+    this.ready.catch(() => {});
+    this.#worker.on('error', (error) => {
+      this.#failure = String(error);
+    });
+    this.#ended = new Promise((resolve) => this.#worker.on('exit', () => resolve(this.#end())));
+  }
+
+  /** @throws {WorkerError} when the engine refuses or the worker is gone. */
+  request(command: WorkerCommand, transfer: readonly ArrayBuffer[] = []): Promise<WorkerProgress | null> {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, command }, [...transfer]);
+      signalEventFd(this.setup.wakeFd);
+    });
+  }
+
+  /** Resolves when the thread has ended; it gets `timeoutMs` to end by itself. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#worker.postMessage({ id: 0, command: { kind: 'stop' } });
+    signalEventFd(this.setup.wakeFd);
+    const timer = setTimeout(() => void this.#worker.terminate(), timeoutMs);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  #take(report: WorkerReport): void {
+    switch (report.kind) {
+      case 'done':
+        this.#settle(report.id)?.resolve(report.result);
+        break;
+      case 'refused':
+        this.#settle(report.id)?.reject(new WorkerError(report.code, report.message));
+        break;
+      case 'endpoint':
+        this.#events.onEndpoint(this.setup.queue, report.slot, report.words);
+        break;
+      case 'pathTooSmall':
+        this.#events.onPathTooSmall(report.slot);
+        break;
+      case 'ready':
+      case 'stopped':
+        break;
+    }
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  #end(): void {
+    const error = new WorkerError(
+      'ERR_ICX_WORKER_DEAD',
+      `queue ${this.setup.queue} is gone: ${this.#failure}`,
+    );
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
+    if (!this.#stopping) this.#events.onDeath(this.setup.queue, this.#failure);
+  }
+}

@@ -1,0 +1,68 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SHELLS } from '../../cli/completion.ts';
+import { FakeCli } from './fake-context.ts';
+
+let cli: FakeCli;
+beforeEach(() => {
+  cli = new FakeCli();
+});
+afterEach(() => cli.remove());
+
+/** What bash offers for the last of `words`. */
+async function bashOffers(...words: string[]): Promise<string[]> {
+  const { stdout } = await cli.run(['completion', 'bash']);
+  mkdirSync(join(cli.dir, 'run'), { recursive: true });
+  writeFileSync(join(cli.dir, 'run', 'icx7.sock'), '');
+  writeFileSync(join(cli.dir, 'icx8.toml'), '');
+  const script = stdout.replaceAll('/run/icx', join(cli.dir, 'run')).replaceAll('/etc/icx', cli.dir);
+  const quoted = ['icx', ...words].map((word) => `'${word}'`).join(' ');
+  const ask = `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length}; _icx; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const text = execFileSync('bash', ['--norc', '-c', `${script}\n${ask}`], {
+    encoding: 'utf8',
+    cwd: cli.dir,
+  });
+  return text.split('\n').filter((word) => word !== '');
+}
+
+describe('icx completion bash', () => {
+  test.each([
+    [['sta'], ['status']],
+    [['re'], ['rekey', 'reload']],
+    [['--v'], ['--version']],
+    [['status', '--j'], ['--json']],
+    [['status', 'ic'], ['icx7']],
+    [['up', ''], ['icx8']],
+    [
+      ['completion', ''],
+      ['bash', 'zsh', 'fish'],
+    ],
+    [
+      ['man', 'gen'],
+      ['genkey', 'genpsk'],
+    ],
+    [['check', 'icx8'], ['icx8.toml']],
+    [['up', '--config', 'icx8'], ['icx8.toml']],
+    [['nothing', ''], []],
+  ])('offers for %j: %j', async (words, offers) => expect(await bashOffers(...words)).toEqual(offers));
+});
+
+describe('icx completion', () => {
+  test.each(SHELLS)('%s knows every command and option', async (shell) => {
+    const { exit, stdout } = await cli.run(['completion', shell]);
+    expect(exit).toBe(0);
+    for (const word of ['up', 'down', 'status', 'rekey', 'pubkey', 'man', 'json', 'config', 'schema']) {
+      expect(stdout).toContain(word);
+    }
+    expect(stdout).not.toContain('demo-probe');
+  });
+
+  test.for(SHELLS)('%s accepts the script', async (shell, { skip }) => {
+    const { stdout } = await cli.run(['completion', shell]);
+    const parsed = spawnSync(shell, ['-n'], { input: stdout, encoding: 'utf8' });
+    if (parsed.error !== undefined) skip(`${shell} is not installed`);
+    expect([parsed.status, parsed.stderr]).toEqual([0, '']);
+  });
+});

@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeCli } from './fake-context.ts';
+
+let cli: FakeCli;
+beforeEach(() => {
+  cli = new FakeCli();
+});
+afterEach(() => cli.remove());
+
+describe('icx man', () => {
+  test('prints the overview with every command', async () => {
+    const { exit, stdout } = await cli.run(['man']);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/^\.TH "ICX" 1 "" "icx \d/);
+    for (const command of ['up', 'status', 'genpsk', 'demo']) expect(stdout).toContain(`\n.B ${command}`);
+    expect(stdout).toContain('.SH "EXIT STATUS"');
+  });
+
+  test('prints the page of a command with its options and arguments', async () => {
+    const { stdout } = await cli.run(['man', 'up']);
+    expect(stdout).toContain('.SH "NAME"\nicx\\-up \\- run an agent');
+    expect(stdout).toContain('.TP\n.B \\-c, \\-\\-config <FILE>\nread this config');
+    expect(stdout).toContain('.TP\n.B NAME\nits config is /etc/icx/NAME.toml');
+  });
+
+  test('writes all pages to a directory', async () => {
+    const dir = join(cli.dir, 'man1');
+    expect(await cli.run(['man', '--dir', dir])).toEqual({ exit: 0, stdout: '', stderr: '' });
+    expect(readdirSync(dir)).toHaveLength(13);
+    expect(readFileSync(join(dir, 'icx-rekey.1'), 'utf8')).toBe((await cli.run(['man', 'rekey'])).stdout);
+  });
+
+  test('knows no other pages', async () => {
+    expect(await cli.run(['man', 'nope'])).toMatchObject({
+      exit: 2,
+      stderr: 'icx: there is no command nope; icx --help lists them\n',
+    });
+  });
+
+  test('is valid roff', async ({ skip }) => {
+    const { stdout } = await cli.run(['man', 'rekey']);
+    const groff = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-z'], { input: stdout, encoding: 'utf8' });
+    if (groff.error !== undefined) skip('groff is not installed');
+    expect([groff.status, groff.stderr]).toEqual([0, '']);
+  });
+});
