@@ -8,6 +8,11 @@ const FILES = [
   ['http://127.0.0.1:6083/metrics', 'Prometheus metrics; /healthz and /readyz stand beside it.'],
 ] as const;
 
+const ENVIRONMENT = [
+  ['ICX_RUN_DIR', 'Directory of the admin sockets instead of /run/icx.'],
+  ['NO_COLOR', 'Switches colours off.'],
+] as const;
+
 const EXIT_STATUS = [
   ['0', 'Done.'],
   ['1', 'Failed; stderr says what was tried, what came and what to do.'],
@@ -44,6 +49,7 @@ export function manPage(command: Command): string {
       visibleOptions(command).map((option) => [option.flags, option.description]),
     ),
     entries('EXIT STATUS', EXIT_STATUS),
+    entries('ENVIRONMENT', ENVIRONMENT),
     entries('FILES', FILES),
     section('SEE ALSO', seeAlso(command)),
   ];

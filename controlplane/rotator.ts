@@ -81,8 +81,10 @@ export class Rotator {
   #timeout: Timer | null = null;
   /** Responder: what we asked for and the initiator has not started yet. */
   #request: Request | null = null;
-  /** Why the initiator will start the next one, or the responder wants one after this one. */
+  /** Responder: why the initiator will start the next one, as it said. */
   #noticed: RekeyTrigger | null = null;
+  /** Initiator: wanted after the generation whose reports are still under way. */
+  #queued: Pick<Request, 'trigger' | 'result'> | null = null;
   #stopped: ControlError | null = null;
 
   constructor(options: RotatorOptions) {
@@ -102,7 +104,7 @@ export class Rotator {
 
   /** The dialler's first handshake. */
   start(): void {
-    this.#begin('reconnect');
+    this.#begin('reconnect', deferred<RekeyResult>());
   }
 
   /**
@@ -117,13 +119,11 @@ export class Rotator {
   /** Joins a rekey that is under way. @throws {ControlError} by rejection. */
   rekey(trigger: RekeyTrigger): Promise<RekeyResult> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
-    if (this.#rotation !== null) return this.#rotation.result.promise;
-    if (this.#options.role === Role.initiator) {
-      // Tells the peer why; its own metrics want to know.
-      this.#options.sendMessage({ type: 'rekey_request', trigger });
-      return this.#begin(trigger).result.promise;
-    }
-    return this.#ask(trigger).result.promise;
+    const rotation = this.#rotation;
+    // Agreed already: whoever asks now wants newer SAs than these.
+    if (rotation !== null && !rotation.run?.done) return rotation.result.promise;
+    if (this.#options.role === Role.responder) return this.#ask(trigger).result.promise;
+    return this.#beginNext(trigger);
   }
 
   /** @throws {HandshakeError | ControlError} when the connection has to be closed. */
@@ -169,6 +169,7 @@ export class Rotator {
     this.#timeout?.cancel();
     this.#request?.timeout.cancel();
     this.#request?.result.reject(error);
+    this.#queued?.result.reject(error);
     const rotation = this.#rotation;
     rotation?.handshake?.wipe();
     // Agreed SAs are agreed, even if the reports are missing: the run settles those itself.
@@ -176,7 +177,24 @@ export class Rotator {
     rotation?.run?.stop();
   }
 
-  #begin(trigger: RekeyTrigger): Rotation {
+  /** Starts a generation, after the reports of the one before. */
+  #beginNext(trigger: RekeyTrigger): Promise<RekeyResult> {
+    this.#queued ??= { trigger, result: deferred<RekeyResult>() };
+    const { result } = this.#queued;
+    if (this.#rotation === null) this.#beginQueued();
+    return result.promise;
+  }
+
+  #beginQueued(): void {
+    const queued = this.#queued;
+    if (queued === null) return;
+    this.#queued = null;
+    // Tells the peer why; its own metrics want to know.
+    this.#options.sendMessage({ type: 'rekey_request', trigger: queued.trigger });
+    this.#begin(queued.trigger, queued.result);
+  }
+
+  #begin(trigger: RekeyTrigger, result: Deferred<RekeyResult>): void {
     const { identity, peer, timestamp, sendRecord } = this.#options;
     const handshake = new InitiatorHandshake({
       identity,
@@ -186,13 +204,12 @@ export class Rotator {
       lanes: peer.sas.options.dataPlane.lanes,
       timestamp: timestamp(),
     });
-    const rotation = this.#rotate(this.#generation + 1, trigger, deferred<RekeyResult>());
+    const rotation = this.#rotate(this.#generation + 1, trigger, result);
     rotation.handshake = handshake;
     this.#timeout = peer.sas.options.clock.setTimer(HANDSHAKE_TIMEOUT_MS, () =>
       this.#options.onFailed(timedOut('no answer to the handshake')),
     );
     sendRecord(encodeRecord(RecordKind.handshake1, rotation.generation, handshake.message1()));
-    return rotation;
   }
 
   #answer(initiation: Initiation, generation: number, trigger: RekeyTrigger): void {
@@ -249,10 +266,7 @@ export class Rotator {
     this.#options.onResult(result);
     if (this.#rotation !== rotation || this.#stopped !== null) return;
     this.#rotation = null;
-    const next = this.#noticed;
-    if (this.#options.role !== Role.initiator || next === null) return;
-    this.#noticed = null;
-    this.#begin(next);
+    this.#beginQueued();
   }
 
   #ask(trigger: RekeyTrigger): Request {
@@ -272,10 +286,9 @@ export class Rotator {
       this.#noticed = trigger;
       return;
     }
-    const rotation = this.#rotation;
-    if (rotation === null) this.#begin(trigger);
     // Asked before our first message arrived, else its answer would have come before: joined.
-    else if (rotation.handshake === null) this.#noticed = trigger;
+    if (this.#rotation?.handshake) return;
+    void this.#beginNext(trigger);
   }
 
   get #clock(): Clock {

@@ -6,6 +6,7 @@ import { ValueError } from './text-values.ts';
 
 /** A key is 44 characters; more than this is the wrong file. */
 const MAX_KEY_FILE_BYTES = 256;
+const KEY_TEXT = /^[A-Za-z0-9+/]{43}=?$/;
 /** Read and write permission of group and others. */
 const OTHERS_MODE = 0o066;
 
@@ -39,6 +40,8 @@ export function checkOwnerOnly(mode: number, file: string, what: string): void {
  * @throws {ValueError} when it is missing, unreadable, readable by others, or not a key.
  */
 export function readKeyFile(file: string, configFile: string, what: string): Uint8Array {
+  // A mistake that would print the key as a missing file.
+  if (KEY_TEXT.test(file)) throw new ValueError(`${what} holds a key, not a path`, 'write the key to a file');
   const path = resolve(dirname(configFile), file);
   const bytes = Buffer.alloc(MAX_KEY_FILE_BYTES);
   try {

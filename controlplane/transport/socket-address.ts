@@ -9,12 +9,14 @@ export function joinHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** An address as the operator writes it: sockets for both families show IPv4 as ::ffff:192.0.2.1. */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '');
+}
+
 /** The address of `192.0.2.1:6082` or `[2001:db8::1]:6082`. */
 export function hostOf(hostPort: string): string {
-  return hostPort
-    .replace(/:\d+$/, '')
-    .replace(/^\[|\]$/g, '')
-    .replace(/^::ffff:(?=\d+\.)/, '');
+  return plainAddress(hostPort.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));
 }
 
 /**

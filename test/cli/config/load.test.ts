@@ -469,6 +469,11 @@ describe('loadConfig() refuses', () => {
     expect([...found, ...inFile, ...wrongType].join()).not.toMatch(/12345|CQkJCQk/);
   });
 
+  test('a key in place of its file, without showing it', () => {
+    const found = problems(`[interface]\nprivate_key_file = "${seedText(9)}"\n`, 0o600);
+    expect(found).toEqual(['icx0.toml:2: private_key_file holds a key, not a path; write the key to a file']);
+  });
+
   test('a file name that can’t name an interface, when no name is set', () => {
     expect(problems(OWN, 0o644, 'a name.toml')).toEqual([
       'a name.toml:1: "a name" can\'t name an interface; use 1 to 15 of the characters a-z, A-Z, 0-9, _ = + . - (set name in [interface])',

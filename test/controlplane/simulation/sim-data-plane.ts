@@ -51,7 +51,13 @@ export class SimDataPlane implements DataPlane {
     await this.#change();
     for (const { key, ...spec } of sas) {
       this.#check(spec.spi !== 0 && !this.rx.has(spec.spi), `receive SPI ${spec.spi} is zero or live`);
-      const sa = { spec, key: hex(key), packets: 0, expiresAtMs: this.#now() + spec.lifetimeMs, retired: false };
+      const sa = {
+        spec,
+        key: hex(key),
+        packets: 0,
+        expiresAtMs: this.#now() + spec.lifetimeMs,
+        retired: false,
+      };
       this.rx.set(spec.spi, sa);
       key.fill(0);
     }
@@ -97,7 +103,10 @@ export class SimDataPlane implements DataPlane {
     await this.#change();
     for (const spi of spis) {
       const sa = this.rx.get(spi);
-      this.#check(sa === undefined || !this.#peerSendsUnder(sa), `removed ${spi}, under which the peer sends`);
+      this.#check(
+        sa === undefined || !this.#peerSendsUnder(sa),
+        `removed ${spi}, under which the peer sends`,
+      );
       this.rx.delete(spi);
     }
   }

@@ -42,7 +42,10 @@ export class SimPair {
   async startHigher(): Promise<void> {
     const { peer, higherPeer, host, higherHost } = this.#settings;
     this.#wire();
-    await this.higher.start([this.peerOf(this.lower, { ...peer, ...higherPeer })], { ...host, ...higherHost });
+    await this.higher.start([this.peerOf(this.lower, { ...peer, ...higherPeer })], {
+      ...host,
+      ...higherHost,
+    });
   }
 
   async start(): Promise<void> {
