@@ -183,7 +183,7 @@ export class GenerationRun {
     const newSpis = { rx: this.#ownSpis, tx: this.#negotiation.peerSpis };
     const oldSpis = { rx: this.#oldRx, tx: this.#replacedTx.spis };
     this.#loss
-      .start(this.#replacedTx)
+      .start(this.#replacedTx, this.#oldRx.length)
       .then((loss) => this.#options.onResult({ oldSpis, newSpis, ...loss }))
       .catch(() => {});
   }

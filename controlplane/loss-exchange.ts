@@ -35,6 +35,7 @@ export class LossExchange {
   readonly #send: (message: ControlMessage) => void;
   readonly #result = deferred<Loss>();
   #replaced: ReplacedTx | null = null;
+  #lanesBefore = 0;
   #outbound: Counted | null = null;
   #inbound: Counted | null = null;
   #inboundStarted = false;
@@ -47,9 +48,14 @@ export class LossExchange {
     this.#send = send;
   }
 
-  /** Reports what was sealed; the peer's report may have come before. */
-  start(replaced: ReplacedTx): Promise<Loss> {
+  /**
+   * Reports what was sealed; the peer's report may have come before.
+   *
+   * @param lanesBefore Lanes that the peer has to report: those of the receive SAs it left.
+   */
+  start(replaced: ReplacedTx, lanesBefore: number): Promise<Loss> {
     this.#replaced = replaced;
+    this.#lanesBefore = lanesBefore;
     this.#send({ type: 'report', lanes: replaced.counts });
     this.#timers.push(this.#clock.setTimer(EXCHANGE_TIMEOUT_MS, () => this.#finish()));
     this.#finishWhenBoth();
@@ -108,7 +114,8 @@ export class LossExchange {
     this.#over = true;
     for (const timer of this.#timers) timer.cancel();
     const [out, back] = [this.#outbound, this.#inbound];
-    const known = out !== null && back !== null && out.lost !== null && back.lost !== null;
+    const complete = back !== null && back.sealed.length >= this.#lanesBefore;
+    const known = out !== null && out.lost !== null && complete && back.lost !== null;
     this.#result.resolve({
       lostPackets: known ? (out.lost ?? 0) + (back.lost ?? 0) : null,
       sentPackets:

@@ -7,9 +7,10 @@ import { reasonOf } from './control-error.ts';
 import { type Initiation, readInitiation } from './handshake.ts';
 import { HandshakeError } from './handshake-error.ts';
 import type { Identity } from './identity.ts';
+import type { PeerContext } from './peer-context.ts';
 import { type ControlRecord, encodeRefusal, RecordError, RecordKind } from './record.ts';
 import { RecordStream } from './record-stream.ts';
-import { HANDSHAKE_TIMEOUT_MS, type PeerContext } from './rotator.ts';
+import { HANDSHAKE_TIMEOUT_MS } from './rotator.ts';
 import type { ControlConnection } from './transport/transport.ts';
 
 /** Who takes over a caller. */

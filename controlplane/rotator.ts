@@ -12,7 +12,7 @@ import { type Initiation, InitiatorHandshake, readInitiation } from './handshake
 import type { HandshakeSecrets } from './handshake-secrets.ts';
 import type { Identity } from './identity.ts';
 import type { ControlMessage, RekeyTrigger } from './message.ts';
-import type { PeerSas } from './peer-sas.ts';
+import type { PeerContext } from './peer-context.ts';
 import { type ControlRecord, encodeRecord, RecordKind } from './record.ts';
 import type { SealedChannel } from './sealed-channel.ts';
 import { Role } from './spi.ts';
@@ -25,18 +25,6 @@ export interface RekeyResult extends RunResult {
   readonly trigger: RekeyTrigger;
   /** From the first handshake message until both directions ran on the new SAs, in ms. */
   readonly durationMs: number;
-}
-
-/** The peer as its connections have to know it. */
-export interface PeerContext {
-  /** Ed25519 key, and its X25519 image that handshakes carry. */
-  readonly publicKey: Uint8Array;
-  readonly dhPublic: Uint8Array;
-  readonly psk: Uint8Array | null;
-  readonly hybrid: boolean;
-  readonly sas: PeerSas;
-  /** Last timestamp accepted from this peer, whichever connection it came by. */
-  lastTimestamp: Uint8Array | null;
 }
 
 export interface RotatorOptions {

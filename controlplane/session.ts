@@ -9,9 +9,10 @@ import type { HandshakeSecrets } from './handshake-secrets.ts';
 import type { Identity } from './identity.ts';
 import { DEAD_AFTER_MS, Liveness } from './liveness.ts';
 import type { ControlMessage, RekeyTrigger } from './message.ts';
+import type { PeerContext } from './peer-context.ts';
 import { type ControlRecord, decodeRefusal, encodeRefusal, RecordError, RecordKind } from './record.ts';
 import type { RecordStream } from './record-stream.ts';
-import { type PeerContext, type RekeyResult, Rotator } from './rotator.ts';
+import { type RekeyResult, Rotator } from './rotator.ts';
 import { SealedChannel } from './sealed-channel.ts';
 import { Role } from './spi.ts';
 

@@ -10,8 +10,9 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { ConnectionSet } from './connection-set.ts';
+import { settledWithin } from './deadline.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
-import { ACCEPT_TIMEOUT_MS } from './limits.ts';
+import { ACCEPT_TIMEOUT_MS, LINGER_MS } from './limits.ts';
 import type { Notices } from './notices.ts';
 import { joinHostPort, plainAddress } from './socket-address.ts';
 import { provenKey, type TlsCredentials } from './tls-identity.ts';
@@ -80,10 +81,12 @@ export class WebTransportServer {
     }
   }
 
-  close(): Promise<void> {
+  /** Stops listening; the connections' own goodbyes are left a moment to get out. */
+  async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#tls.close(() => resolve()));
+    await settledWithin(closed, LINGER_MS);
     for (const socket of this.#sockets) socket.destroy();
-    return closed;
+    await closed;
   }
 
   #onTcp(socket: Socket): void {
@@ -98,7 +101,14 @@ export class WebTransportServer {
       return;
     }
     const timer = setTimeout(() => socket.destroy(), ACCEPT_TIMEOUT_MS);
-    const visitor: Visitor = { source, leave: () => (clearTimeout(timer), leave()), secure: null };
+    const visitor: Visitor = {
+      source,
+      leave: () => {
+        clearTimeout(timer);
+        leave();
+      },
+      secure: null,
+    };
     this.#visitors.set(origin, visitor);
     socket.on('error', () => {});
     socket.on('close', () => {

@@ -180,12 +180,8 @@ export class Engine {
     const peer = this.#encap.peer;
     this.lastPeer = peer;
     const slot = peer === null ? 0 : peer.slot;
-    if (result <= 0) {
-      this.#counters.txDropped(slot, -result);
-    } else {
-      this.#counters.txDelivered(slot, packetLen);
-      this.#countSealed(peer);
-    }
+    if (result > 0) this.#counters.txDelivered(slot, packetLen);
+    else this.#counters.txDropped(slot, -result);
     return result;
   }
 
@@ -212,10 +208,7 @@ export class Engine {
     this.lastPeer = peer;
     if (peer === null) return -DropCode.txNoRoute;
     const result = sealKeepalive(this.#memory.view, peer, frameAt, nowMs);
-    if (result > 0) {
-      this.#counters.txKeepalive(slot);
-      this.#countSealed(peer);
-    }
+    if (result > 0) this.#counters.txKeepalive(slot);
     return result;
   }
 
@@ -255,7 +248,7 @@ export class Engine {
     return sourcePort(this.flowHash(packetAt, packetLen));
   }
 
-  /** Destroys expired SAs; to be called about once a second. */
+  /** Destroys expired SAs and shows the use of the others; to be called about once a second. */
   sweep(nowMs: number): void {
     this.#sas.sweep(this.#peers.peers(), nowMs);
   }
@@ -276,9 +269,5 @@ export class Engine {
     const peer = this.#peers.require(sa.slot);
     if (peer.vni === sa.vni) return peer;
     throw new RangeError(`Cannot install an SA of network ${sa.vni}: peer slot ${sa.slot} is in ${peer.vni}`);
-  }
-
-  #countSealed(peer: Peer | null): void {
-    if (peer?.tx) this.#counters.txSa(peer.slot, peer.tx.spi, peer.tx.packets, peer.tx.budgetUsed);
   }
 }

@@ -194,6 +194,19 @@ describeHosts('HostInterface', () => {
     expect(via('198.51.100.2 ipproto tcp sport 6082')).toBe('eth0');
   });
 
+  test('warnings() names interfaces that would drop what peers send, and how to change that', async () => {
+    const made = new HostInterface('icx0');
+    await host.exec(['sysctl', '-qw', 'net.ipv4.conf.eth0.rp_filter=1']);
+    await host.enter(async () => {
+      await made.apply(PLAN);
+      expect(made.warnings()).toEqual([]);
+      await made.apply({ ...PLAN, routes: ['0.0.0.0/0'] });
+      expect(made.warnings()).toEqual([expect.stringMatching(/^eth0 .*net\.ipv4\.conf\.eth0\.rp_filter=2$/)]);
+      await host.exec(['sysctl', '-qw', 'net.ipv4.conf.eth0.rp_filter=2']);
+      expect(made.warnings()).toEqual([]);
+    });
+  });
+
   test('removeStaleRules() removes what a killed agent left, and only of its own name', async () => {
     await host.enter(async () => {
       host.ip('rule add priority 77 fwmark 1 lookup main');
