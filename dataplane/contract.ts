@@ -90,6 +90,7 @@ export interface PeerProgress {
   readonly rxBytes: number;
   readonly txPackets: number;
   readonly txBytes: number;
+  /** The send SAs in use, and the ones that they replaced, whose counts are final. */
   readonly txSas: readonly SaProgress[];
   readonly rxSas: readonly SaProgress[];
 }

@@ -126,7 +126,8 @@ export class Network {
     await this.pool.setPeers(this.#specs());
     undo.push('addresses and routes', () => this.#removeFromHost());
     process.once('exit', () => this.#host.removeSync());
-    await this.#host.apply(interfacePlan(config, this.#mtu.mtuBytes, this.#underlay.addresses()));
+    await this.#applyToHost(config);
+    for (const warning of this.#host.warnings()) log.warn(warning);
     log.info({ mtu: this.#mtu.mtuBytes, reason: this.#mtu.reason, aead: this.pool.aead }, 'interface is up');
   }
 
@@ -219,8 +220,16 @@ export class Network {
     }
     this.pool.setFragmentation(this.#mtu.fragment);
     await this.pool.setPeers(this.#specs());
-    await this.#host.apply(interfacePlan(config, this.#mtu.mtuBytes, this.#underlay.addresses()));
+    await this.#applyToHost(config);
     for (const [slot, mtuBytes] of this.#mtu.byPeer) this.#control?.sendPath(slot, mtuBytes);
+  }
+
+  async #applyToHost(config: Config): Promise<void> {
+    const reachable = this.peers.entries().flatMap(({ slot, config: { controlPort } }) => {
+      const endpoint = this.#underlay.endpoint(slot);
+      return endpoint === null ? [] : [{ address: endpoint.address, controlPort }];
+    });
+    await this.#host.apply(interfacePlan(config, this.#mtu.mtuBytes, this.pool.sourcePorts, reachable));
   }
 
   /** Counters and windows died with the thread: every peer's SAs are agreed anew. */

@@ -13,13 +13,14 @@ import { provenKey } from './tls-identity.ts';
 import { type DialTarget, TransportError } from './transport.ts';
 import { hangUpSoon, WebTransportConnection } from './webtransport-connection.ts';
 import { guardParser, guardSession } from './webtransport-guard.ts';
-import type {
-  ClientArguments,
-  DrivenSession,
-  Http2Client,
-  HttpClient,
-  WebTransportBase,
-  WebTransportLibrary,
+import {
+  type ClientArguments,
+  type DrivenSession,
+  FLOW_WINDOWS,
+  type Http2Client,
+  type HttpClient,
+  type WebTransportBase,
+  type WebTransportLibrary,
 } from './webtransport-library.ts';
 import { PATH } from './webtransport-server.ts';
 
@@ -99,7 +100,8 @@ function startSession(library: WebTransportLibrary, target: DialTarget, socket: 
         ...options,
         quicConnectTimeout: timeoutMs,
         webTransportConnectTimeout: timeoutMs,
-        createReliableClient: () => http2Over(new library.Http2WebTransportClient(options), socket, gone),
+        createReliableClient: () =>
+          http2Over(new library.Http2WebTransportClient({ ...options, ...FLOW_WINDOWS }), socket, gone),
       });
       return { client, sessionint };
     }

@@ -19,7 +19,12 @@ import { provenKey, type TlsCredentials } from './tls-identity.ts';
 import { TransportError } from './transport.ts';
 import { firstStream, hangUpSoon, WebTransportConnection } from './webtransport-connection.ts';
 import { guardSession } from './webtransport-guard.ts';
-import type { DrivenSession, Http2Server, WebTransportLibrary } from './webtransport-library.ts';
+import {
+  type DrivenSession,
+  FLOW_WINDOWS,
+  type Http2Server,
+  type WebTransportLibrary,
+} from './webtransport-library.ts';
 
 export const PATH = '/icx/1';
 const HTTP2_ALPN = 'h2';
@@ -176,6 +181,7 @@ function silentHttp2Server(
     port: 0,
     host: 'localhost',
     secret: 'unused',
+    ...FLOW_WINDOWS,
     cert,
     privKey: key,
   });

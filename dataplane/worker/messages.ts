@@ -42,7 +42,8 @@ export interface WorkerRequest {
 export interface WorkerProgress {
   readonly endpointWords: Uint32Array | null;
   readonly rx: readonly SaProgress[];
-  readonly tx: SaProgress | null;
+  /** The send SA in use, and the last one that it replaced. */
+  readonly tx: readonly SaProgress[];
 }
 
 /** Worker to main thread. */

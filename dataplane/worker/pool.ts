@@ -5,7 +5,7 @@
  * port going away. Implements what the control plane may ask for.
  */
 import { randomFillSync } from 'node:crypto';
-import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaProgress, SaSpec } from '../contract.ts';
+import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { CounterBlock } from '../path/counters.ts';
 import { openTun, type TunDevice } from '../port/tun.ts';
@@ -238,7 +238,7 @@ export class WorkerPool implements DataPlane {
     return {
       endpoint: words === null ? null : formatEndpoint(words),
       ...totals,
-      txSas: answers.flatMap((answer): SaProgress[] => (answer?.tx ? [answer.tx] : [])),
+      txSas: answers.flatMap((answer) => [...(answer?.tx ?? [])]),
       rxSas: answers.flatMap((answer) => [...(answer?.rx ?? [])]),
     };
   }

@@ -7,7 +7,7 @@ import { Arena } from '../io/arena.ts';
 import { CounterBlock } from '../path/counters.ts';
 import { Engine } from '../path/engine.ts';
 import { selectAead } from './aead-select.ts';
-import { applyCommand } from './commands.ts';
+import { Commands } from './commands.ts';
 import type { WorkerReport, WorkerRequest, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import { QueueLoop } from './queue-loop.ts';
@@ -29,18 +29,19 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
   engine.addNetwork(setup.vni);
   const loop = new QueueLoop(setup, arena, engine, (slot) => report({ kind: 'pathTooSmall', slot }));
   report({ kind: 'ready', aead: provider.name, warning: warning ?? null });
-  loop.run(() => takeMessages(engine, loop, report));
+  const commands = new Commands(engine, loop);
+  loop.run(() => takeMessages(commands, report));
   for (const peer of [...engine.peers()]) engine.removePeer(peer.slot);
   report({ kind: 'stopped' });
 }
 
 /** @returns Whether to go on. */
-function takeMessages(engine: Engine, loop: QueueLoop, report: (message: WorkerReport) => void): boolean {
+function takeMessages(commands: Commands, report: (message: WorkerReport) => void): boolean {
   for (let received = nextMessage(); received; received = nextMessage()) {
     const { id, command } = received.message as WorkerRequest;
     if (command.kind === 'stop') return false;
     try {
-      report({ kind: 'done', id, result: applyCommand(command, engine, loop, nowMs()) });
+      report({ kind: 'done', id, result: commands.apply(command, nowMs()) });
     } catch (error) {
       const { code, message } = error as Error & { code?: string };
       report({ kind: 'refused', id, code: code ?? 'ERR_ICX_DATAPLANE', message });

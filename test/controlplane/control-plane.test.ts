@@ -109,7 +109,7 @@ describe('ControlPlane', () => {
   test('close() says goodbye within half a second and leaves no timer behind', async () => {
     const pair = new SimPair();
     await pair.connect();
-    await pair.during(pair.lower.control?.rekey() ?? Promise.resolve());
+    await pair.during(pair.lower.control?.rekey() ?? Promise.resolve([]));
     const startMs = pair.clock.nowMs();
     await pair.during(Promise.all(pair.hosts.map((host) => host.control?.close())));
     expect(pair.clock.nowMs() - startMs).toBeLessThanOrEqual(500);

@@ -4,7 +4,7 @@ import { IpError } from '../../../cli/host/ip.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
 import { Lab, type Namespace } from '../../support/netns.ts';
 
-const TRAFFIC = { dataPort: 6081, controlPort: 6082, ephemeralControl: false, controlTargets: [] };
+const TRAFFIC = { dataPorts: [6081], controlPort: 6082, ephemeralControl: false, controlTargets: [] };
 const PLAN: InterfacePlan = {
   addresses: ['10.77.0.1/24', 'fd77::1/64'],
   mtuBytes: 1424,

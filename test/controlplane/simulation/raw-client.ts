@@ -29,7 +29,7 @@ export class RawClient {
   private constructor(pair: SimPair, connection: ControlConnection) {
     this.#pair = pair;
     this.#connection = connection;
-    connection.closed.then(({ message }) => {
+    void connection.closed.then(({ message }) => {
       this.closeReason = message;
     });
     void this.#read();
