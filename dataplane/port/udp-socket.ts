@@ -6,8 +6,17 @@
  *
  * @see udp(7), socket(7) SO_REUSEPORT, SO_ATTACH_REUSEPORT_CBPF
  */
-import { addressOf, bind, close, Errno, SystemCallError, setsockopt, socket } from '../io/libc.ts';
-import { AF_INET, AF_INET6, parseEndpoint, writeSockaddr } from '../wire/endpoint.ts';
+import {
+  addressOf,
+  bind,
+  close,
+  Errno,
+  getsockname,
+  SystemCallError,
+  setsockopt,
+  socket,
+} from '../io/libc.ts';
+import { AF_INET, AF_INET6, parseEndpoint, SOCKADDR_IN6_LEN, writeSockaddr } from '../wire/endpoint.ts';
 
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0x800;
@@ -67,6 +76,16 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
     close(fd);
     throw error;
   }
+}
+
+/** The port that a bound socket has. @throws {SystemCallError} */
+export function boundPort(fd: number): number {
+  // struct sockaddr_in and sockaddr_in6 have the port at the same place.
+  const bytes = Buffer.alloc(128);
+  const length = Buffer.alloc(128);
+  length.writeUInt32LE(SOCKADDR_IN6_LEN);
+  if (getsockname(fd, addressOf(bytes), addressOf(length)) < 0) throw new SystemCallError('read a UDP port');
+  return bytes.readUInt16BE(2);
 }
 
 /** Lets packets larger than the path be fragmented, or refuses them with EMSGSIZE. */

@@ -9,7 +9,13 @@ import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaSpec } from '../con
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { CounterBlock } from '../path/counters.ts';
 import { openTun, type TunDevice } from '../port/tun.ts';
-import { openUdpSocket, setFragmentation, steerBySpi, type UdpSocket } from '../port/udp-socket.ts';
+import {
+  boundPort,
+  openUdpSocket,
+  setFragmentation,
+  steerBySpi,
+  type UdpSocket,
+} from '../port/udp-socket.ts';
 import { formatEndpoint } from '../wire/endpoint.ts';
 import type { WorkerCommand, WorkerProgress, WorkerSetup } from './messages.ts';
 import { QueueThread } from './queue-thread.ts';
@@ -42,6 +48,8 @@ export class WorkerPool implements DataPlane {
   readonly interfaceName: string;
   /** One block of counters per worker. */
   readonly counters: readonly CounterBlock[];
+  /** UDP ports that frames leave from, one a queue. */
+  readonly sourcePorts: readonly number[];
   aead = '';
   warning: string | null = null;
   /** Whether received datagrams come merged. */
@@ -69,6 +77,7 @@ export class WorkerPool implements DataPlane {
       for (const fd of [...opened.map((socket) => socket.fd), ...this.#tun.fds]) closeFd(fd);
       throw error;
     }
+    this.sourcePorts = this.#sendSockets.map(({ fd }) => boundPort(fd));
     this.gro = this.#sockets.every((socket) => socket.gro);
     this.counters = this.#setups.map((setup) => new CounterBlock(setup.counters, setup.peerSlots));
   }

@@ -81,15 +81,12 @@ describe('webtransportTransport()', () => {
   });
 
   test('the library prints nothing, whichever of its carriers is installed', () => {
-    const program =
-      "import('./controlplane/transport/webtransport-library.ts').then((m) => m.webTransportLibrary())";
-    const loaded = `import { createServer } from 'vite';
+    const program = `import { createServer } from 'vite';
       const server = await createServer({ configFile: false, logLevel: 'silent', server: { middlewareMode: true, ws: false } });
       const module = await server.ssrLoadModule('/controlplane/transport/webtransport-library.ts');
       await module.webTransportLibrary();
       await server.close();`;
-    expect(program).toContain('webTransportLibrary');
-    const run = spawnSync(process.execPath, ['--input-type=module', '-e', loaded], { encoding: 'utf8' });
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
     expect({ status: run.status, out: run.stdout + run.stderr }).toEqual({ status: 0, out: '' });
   });
 });
