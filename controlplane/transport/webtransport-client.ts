@@ -24,7 +24,7 @@ import {
 } from './webtransport-library.ts';
 import { PATH } from './webtransport-server.ts';
 
-const CARRIER = 'HTTP/2 over TCP';
+export const HTTP2_CARRIER = 'HTTP/2 over TCP';
 
 /**
  * @param signal Ends the attempt, in whatever state it is.
@@ -36,7 +36,7 @@ export async function dialHttp2(
   target: DialTarget,
   signal: AbortSignal,
 ): Promise<WebTransportConnection> {
-  const tried = `Cannot dial ${joinHostPort(target.host, target.port)} over ${CARRIER}`;
+  const tried = `Cannot dial ${joinHostPort(target.host, target.port)} over ${HTTP2_CARRIER}`;
   const socket = await openTls(context, target, tried, signal);
   const giveUp = () => socket.destroy();
   signal.addEventListener('abort', giveUp);

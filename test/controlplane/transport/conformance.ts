@@ -39,6 +39,17 @@ export function describeConformance(label: string, openTransport: OpenTransport)
       expect((await received).equals(sent)).toBe(true);
     });
 
+    test('write() keeps the order of calls that overlap', async () => {
+      const [dialled, accepted] = await connect(await open(), await open());
+      const pieces = Array.from({ length: 400 }, (_, i) => new Uint8Array(1 + (i % 7) * 150).fill(i));
+      const received = readBytes(
+        accepted,
+        pieces.reduce((sum, piece) => sum + piece.length, 0),
+      );
+      await Promise.all(pieces.map((piece) => dialled.write(piece)));
+      expect((await received).equals(Buffer.concat(pieces))).toBe(true);
+    });
+
     test('write() waits for a peer that does not read, and goes on when it does', async () => {
       const [dialled, accepted] = await connect(await open(), await open());
       const total = 8 * 1_048_576;
