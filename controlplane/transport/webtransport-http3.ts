@@ -82,7 +82,10 @@ export class Http3Listener {
     server.startServer();
     await withDeadline(server.ready, ACCEPT_TIMEOUT_MS).catch((error: Error) => {
       const where = `UDP ${joinHostPort(listen, port)}`;
-      throw new TransportError('ERR_ICX_TRANSPORT_BIND', `Cannot bind the control port ${where}: ${error.message}`);
+      throw new TransportError(
+        'ERR_ICX_TRANSPORT_BIND',
+        `Cannot bind the control port ${where}: ${error.message}`,
+      );
     });
     this.#server = server;
     this.#rotation ??= setInterval(() => void this.#rotate(), ROTATE_CHECK_MS).unref();
