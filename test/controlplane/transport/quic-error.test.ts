@@ -33,6 +33,7 @@ describe('dialError()', () => {
       "aborted by peer: the cryptographic handshake failed: error 120: peer doesn't support any known protocol",
       'REFUSED',
     ],
+    ['closed by peer: your public key is not configured here (code 1)', 'REFUSED'],
     ['timed out', 'TIMEOUT'],
     ['Network is unreachable (os error 101)', 'UNREACHABLE'],
   ])('%s', (cause, code) => {
