@@ -156,6 +156,17 @@ describe('GenerationRun', () => {
     expect(pair.higher.status().lastRekey?.lostPackets).toBe(3);
   });
 
+  test('does not count what the underlay lost before the rekey', async () => {
+    const pair = new SimPair();
+    await pair.connect();
+    await pair.traffic(100);
+    const [sa] = pair.higher.plane.rx.values();
+    if (sa === undefined) throw new Error('no SA');
+    sa.packets -= 3;
+    sa.missing = 2;
+    expect((await rekey(pair, pair.lower)).lostPackets).toBe(1);
+  });
+
   test('says that it does not know when a data plane did not count', async () => {
     const pair = new SimPair();
     await pair.connect();
