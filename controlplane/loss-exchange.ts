@@ -2,7 +2,8 @@
  * Finds out with the peer how many packets a rekey lost, in both directions.
  *
  * Each end reports what it sealed under the SAs it stopped using. The other answers with what it
- * accepted under them, once that is everything or 2 s have passed.
+ * accounts for: what it accepted under them, and what the underlay had lost already when the rekey
+ * began, which is not the rekey's loss. It answers once that is everything or 2 s have passed.
  */
 import type { Clock, Timer } from './clock.ts';
 import { deferred } from './deferred.ts';
@@ -34,6 +35,8 @@ export class LossExchange {
   readonly #clock: Clock;
   readonly #send: (message: ControlMessage) => void;
   readonly #result = deferred<Loss>();
+  /** By SPI, what was missing when the rekey began. */
+  readonly #missingBefore: Promise<ReadonlyMap<number, number>>;
   #replaced: ReplacedTx | null = null;
   #lanesBefore = 0;
   #outbound: Counted | null = null;
@@ -46,6 +49,7 @@ export class LossExchange {
     this.#sas = sas;
     this.#clock = clock;
     this.#send = send;
+    this.#missingBefore = missingBySpi(sas);
   }
 
   /**
@@ -98,7 +102,9 @@ export class LossExchange {
   async #accepted(spis: readonly number[]): Promise<readonly LaneCount[]> {
     if (spis.length === 0) return [];
     try {
-      return countsOf((await this.#sas.progress()).rxSas, spis);
+      const missing = await this.#missingBefore;
+      const accepted = countsOf((await this.#sas.progress()).rxSas, spis);
+      return accepted.map(({ spi, packets }) => ({ spi, packets: packets + (missing.get(spi) ?? 0) }));
     } catch {
       // A data plane that cannot answer has not counted.
       return [];
@@ -121,5 +127,13 @@ export class LossExchange {
       sentPackets:
         totalPackets(out?.sealed ?? this.#replaced?.counts ?? []) + totalPackets(back?.sealed ?? []),
     });
+  }
+}
+
+async function missingBySpi(sas: PeerSas): Promise<ReadonlyMap<number, number>> {
+  try {
+    return new Map((await sas.progress()).rxSas.map(({ spi, missing }) => [spi, missing]));
+  } catch {
+    return new Map();
   }
 }

@@ -46,9 +46,11 @@ async function connect(endpoint: IrohEndpoint, target: DialTarget): Promise<Quic
   });
 }
 
+/** The peer may have closed by now, and said why: that tells more than the failed call. */
 function abandon(connection: IrohConnection, error: unknown): never {
+  const cause = connection.closeReason() ?? error;
   closeConnection(connection, CloseCode.done, 'no stream could be opened');
-  throw error;
+  throw cause;
 }
 
 /**

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { RekeyOutcome } from '../../controlplane/control-plane.ts';
+import { GenerationRun } from '../../controlplane/generation-run.ts';
+import type { HandshakeSecrets } from '../../controlplane/handshake-secrets.ts';
+import { PeerSas } from '../../controlplane/peer-sas.ts';
 import type { RekeyResult } from '../../controlplane/rotator.ts';
+import { Role, SpiAllocator } from '../../controlplane/spi.ts';
+import { Suite } from '../../dataplane/contract.ts';
+import { SimClock } from './simulation/sim-clock.ts';
+import { SimDataPlane } from './simulation/sim-data-plane.ts';
 import type { SimHost } from './simulation/sim-host.ts';
 import { SimPair } from './simulation/sim-pair.ts';
 
@@ -108,6 +115,20 @@ describe('GenerationRun', () => {
     expect(pair.violations).toEqual([]);
   });
 
+  test.each(['lower', 'higher'] as const)(
+    'joins a rekey that the same end (%s) runs already',
+    async (end) => {
+      const pair = new SimPair();
+      await pair.connect();
+      await pair.clock.advance(100);
+      const { control } = pair[end];
+      const outcomes = await pair.during(Promise.all([control?.rekey(), control?.rekey()]));
+      expect(outcomes[0]).toEqual(outcomes[1]);
+      await pair.clock.advance(1_000);
+      expect(pair.hosts.map((host) => host.status().generation)).toEqual([1, 1]);
+    },
+  );
+
   test('joins rekeys asked for at every moment of one that runs', async () => {
     for (let afterMs = 0; afterMs < 80; afterMs += 3) {
       const pair = new SimPair();
@@ -133,6 +154,17 @@ describe('GenerationRun', () => {
     // Late packets get their time first.
     expect(pair.clock.nowMs() - startMs).toBeGreaterThanOrEqual(2_000);
     expect(pair.higher.status().lastRekey?.lostPackets).toBe(3);
+  });
+
+  test('does not count what the underlay lost before the rekey', async () => {
+    const pair = new SimPair();
+    await pair.connect();
+    await pair.traffic(100);
+    const [sa] = pair.higher.plane.rx.values();
+    if (sa === undefined) throw new Error('no SA');
+    sa.packets -= 3;
+    sa.missing = 2;
+    expect((await rekey(pair, pair.lower)).lostPackets).toBe(1);
   });
 
   test('says that it does not know when a data plane did not count', async () => {
@@ -164,12 +196,46 @@ describe('GenerationRun', () => {
   test('forgets receive SAs that it never announced', async () => {
     const pair = new SimPair();
     await pair.connect();
-    const [kept] = pair.lower.plane.rx.keys();
-    pair.lower.plane.failInstalls = 1;
-    await pair.during(pair.lower.control?.rekey() ?? Promise.resolve([]));
+    const { plane } = pair.higher;
+    const [kept] = plane.rx.keys();
+    plane.installTx = () => Promise.reject(new Error('worker died'));
+    const rekey = pair.lower.control?.rekey() ?? Promise.resolve([]);
+    await pair.clock.until(() => plane.rx.size === 2, 1_000, 1);
     pair.network.dark.add(pair.lower.address);
-    await pair.clock.advance(50);
-    expect([...pair.lower.plane.rx.keys()]).toEqual([kept]);
+    await pair.clock.advance(20);
+    expect([...plane.rx.keys()]).toEqual([kept]);
+    await pair.during(rekey);
+  });
+
+  test('changes nothing any more once stopped', async () => {
+    const clock = new SimClock();
+    const dataPlane = new SimDataPlane(clock);
+    const spis = new SpiAllocator();
+    const options = { slot: 1, vni: 7, suite: Suite.aes128Gcm, lifetimeMs: 1_000, dataPlane, spis, clock };
+    const sas = new PeerSas(options);
+    const key = (): Uint8Array => new Uint8Array(32).fill(1);
+    let wiped = false;
+    const secrets: HandshakeSecrets = {
+      masterKeys: { mk0: key(), mk1: key() },
+      initiatorKey: key(),
+      responderKey: key(),
+      hybrid: false,
+      peerLanes: 1,
+      wipe: () => {
+        wiped = true;
+      },
+    };
+    // Another connection's change is under way.
+    void sas.queue.run(() => new Promise<void>((resolve) => clock.setTimer(100, resolve)));
+    const never = (): never => {
+      throw new Error('unexpected');
+    };
+    const role = Role.initiator;
+    const hooks = { send: never, onDone: never, onFailed: never, onResult: never };
+    const run = new GenerationRun({ generation: 0, role, secrets, sas, ...hooks });
+    run.stop();
+    await clock.advance(20_000);
+    expect([dataPlane.installs, wiped, clock.pending]).toEqual([0, true, 0]);
   });
 });
 

@@ -17,7 +17,7 @@ describe('lostPackets()', () => {
 
 describe('countsOf()', () => {
   test('keeps the wanted SPIs only', () => {
-    const progress = [1, 2].map((spi) => ({ spi, lane: 0, packets: spi * 10, budgetUsed: 0 }));
+    const progress = [1, 2].map((spi) => ({ spi, lane: 0, packets: spi * 10, missing: 0, budgetUsed: 0 }));
     expect(countsOf(progress, [2, 3])).toEqual([{ spi: 2, packets: 20 }]);
   });
 });

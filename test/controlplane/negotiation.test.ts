@@ -124,6 +124,7 @@ describe('advance()', () => {
 
   test.each<[string, Terms, NegotiationEvent[]]>([
     ['an accept before the offer is out', INITIATOR, [ACCEPT]],
+    ['a second offer while installing', RESPONDER, [OFFER, OFFER]],
     ['a confirm before the accept is out', RESPONDER, [{ type: 'confirm' }]],
     ['an offer to an initiator', INITIATOR, [OFFER]],
     ['a confirm to an initiator', INITIATOR, [installed(), { type: 'confirm' }]],
