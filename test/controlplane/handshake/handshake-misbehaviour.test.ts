@@ -9,7 +9,7 @@ import { hexOf } from '../hex.ts';
 /** Switches on a decapsulation that comes to another secret. */
 const kem = vi.hoisted(() => ({ broken: false }));
 
-vi.mock('../../controlplane/hybrid.ts', async (importOriginal) => {
+vi.mock('../../../controlplane/crypto/hybrid.ts', async (importOriginal) => {
   const original = await importOriginal<typeof import('../../../controlplane/crypto/hybrid.ts')>();
   const decapsulate: typeof original.decapsulate = (ciphertext, secretKey) => {
     const secret = original.decapsulate(ciphertext, secretKey);
