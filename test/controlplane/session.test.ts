@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { encodeRecord, encodeRefusal, RecordKind } from '../../controlplane/record.ts';
-import { composeSpi } from '../../controlplane/spi.ts';
+import { encodeRecord, encodeRefusal, RecordKind } from '../../controlplane/record/record.ts';
+import { composeSpi } from '../../controlplane/rekey/spi.ts';
 import { Suite } from '../../dataplane/contract.ts';
 import { RawClient, STRANGER } from './simulation/raw-client.ts';
 import { type PairSettings, SimPair } from './simulation/sim-pair.ts';

@@ -1,17 +1,17 @@
 /** A caller that follows the protocol only as far as a test wants. */
-import { InitiatorHandshake } from '../../../controlplane/handshake.ts';
+import { InitiatorHandshake } from '../../../controlplane/handshake/handshake.ts';
+import { Tai64nClock } from '../../../controlplane/handshake/tai64n.ts';
 import { type Identity, identityFromSeed } from '../../../controlplane/identity.ts';
-import { type ControlMessage, decodeMessage, encodeMessage } from '../../../controlplane/message.ts';
+import { type ControlMessage, decodeMessage, encodeMessage } from '../../../controlplane/record/message.ts';
 import {
   type ControlRecord,
   decodeRefusal,
   encodeRecord,
   RecordKind,
   RecordReader,
-} from '../../../controlplane/record.ts';
-import { RecordOpener, RecordSealer } from '../../../controlplane/record-seal.ts';
-import { composeSpi, Role } from '../../../controlplane/spi.ts';
-import { Tai64nClock } from '../../../controlplane/tai64n.ts';
+} from '../../../controlplane/record/record.ts';
+import { RecordOpener, RecordSealer } from '../../../controlplane/record/record-seal.ts';
+import { composeSpi, Role } from '../../../controlplane/rekey/spi.ts';
 import type { ControlConnection } from '../../../controlplane/transport/transport.ts';
 import { Suite } from '../../../dataplane/contract.ts';
 import type { SimHost } from './sim-host.ts';
