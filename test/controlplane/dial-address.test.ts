@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { dialAddresses, type DialAddressOptions } from '../../controlplane/dial-address.ts';
+import { type DialAddressOptions, dialAddresses } from '../../controlplane/dial-address.ts';
 
 const resolve = (changes: Partial<DialAddressOptions>): Promise<readonly string[]> =>
   dialAddresses({
@@ -32,7 +32,11 @@ describe('dialAddresses()', () => {
   test.each([
     ['only overlay addresses', { host: '10.77.0.2' }, /10\.77\.0\.2: an address of the overlay/],
     ['no endpoint at all', {}, /no endpoint is configured and none was learned/],
-    ['a name without address', { host: 'b.example', resolveHost: async () => [] }, /b\.example has no address/],
+    [
+      'a name without address',
+      { host: 'b.example', resolveHost: async () => [] },
+      /b\.example has no address/,
+    ],
     [
       'a name that does not resolve',
       { host: 'b.example', resolveHost: () => Promise.reject(new Error('ENOTFOUND')) },
