@@ -41,13 +41,21 @@ export async function webtransportTransport(
   const notices = new Notices((notice) => options.onNotice(notice));
   const onConnection = (connection: ControlConnection) => options.onConnection(connection);
   const authorize = (key: Uint8Array) => options.authorize(key);
-  const server = new WebTransportServer(credentials, { library, connections, notices, authorize, onConnection });
+  const server = new WebTransportServer(credentials, {
+    library,
+    connections,
+    notices,
+    authorize,
+    onConnection,
+  });
   const context = createSecureContext({ ...credentials, minVersion: 'TLSv1.3' });
   credentials.key.fill(0);
   await server.listen(options.listen, options.port);
   const { listen, port } = options;
   const publicKey = certifiedKey(credentials.cert);
-  const listener = http3 ? new Http3Listener({ listen, port, publicKey, connections, notices, onConnection }) : null;
+  const listener = http3
+    ? new Http3Listener({ listen, port, publicKey, connections, notices, onConnection })
+    : null;
   await listener?.listen().catch(async (error) => {
     await server.close();
     throw error;
@@ -82,8 +90,10 @@ class WebTransportTransport implements ControlTransport {
   async dial(target: DialTarget): Promise<ControlConnection> {
     checkReachable(this.#listen, target.host, target.port);
     if (this.#life.signal.aborted) throw closedError();
+    const startedAt = performance.now();
     const overHttp3 = await this.#dialHttp3(target);
-    const connection = overHttp3 ?? (await this.#dialHttp2(target));
+    const leftMs = Math.max(1, Math.round(target.timeoutMs - (performance.now() - startedAt)));
+    const connection = overHttp3 ?? (await this.#dialHttp2({ ...target, timeoutMs: leftMs }));
     this.#parts.connections.add(connection, target.peerKey);
     if (this.#life.signal.aborted) connection.close('shutting down');
     return connection;

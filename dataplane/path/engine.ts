@@ -82,12 +82,16 @@ export class Engine {
     this.#peers.set(spec);
   }
 
-  /** Removes a peer with its routes; its SAs are destroyed. An unknown slot is fine. */
+  /**
+   * Removes a peer with its routes; its SAs are destroyed, and its counts become those of no
+   * known peer. An unknown slot is fine.
+   */
   removePeer(slot: number): void {
     const peer = this.#peers.peer(slot);
     if (peer === undefined) return;
     this.#sas.removeAll(peer);
     this.#peers.remove(peer);
+    this.#counters.clearSlot(slot);
     if (this.lastPeer === peer) this.lastPeer = null;
   }
 

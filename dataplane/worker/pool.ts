@@ -183,8 +183,13 @@ export class WorkerPool implements DataPlane {
 
   /** Adds peers, or changes those whose slot is known; on every queue before it resolves. */
   async setPeers(peers: readonly PeerSpec[]): Promise<void> {
-    await this.#all({ kind: 'setPeers', peers });
-    for (const peer of peers) this.#peers.set(peer.slot, peer);
+    // Each queue guards the AEAD by itself, so the limit is split between them.
+    const shares = peers.map((peer) => ({
+      ...peer,
+      rxRateLimitPps: Math.ceil(peer.rxRateLimitPps / this.lanes),
+    }));
+    await this.#all({ kind: 'setPeers', peers: shares });
+    for (const peer of shares) this.#peers.set(peer.slot, peer);
   }
 
   async removePeer(slot: number): Promise<void> {
