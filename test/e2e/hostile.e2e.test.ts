@@ -2,23 +2,23 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Capture, type CapturedFrame } from '../support/capture.ts';
-import { describeHosts } from '../support/describe-hosts.ts';
-import { parseUdpFrame, withPayload } from '../support/frame.ts';
-import { injectFrames, injectUdp } from '../support/inject.ts';
-import { scrape } from '../support/metrics.ts';
 import {
+  AttackedPair,
   CONTROL_PORT,
   DATA_PORT,
   linkAddress,
-  Pair,
   receiveSpis,
   residentBytes,
   rxDropsDuring,
   socketDrops,
   tally,
   total,
-} from '../support/pair.ts';
+} from '../support/attacked-pair.ts';
+import { Capture, type CapturedFrame } from '../support/capture.ts';
+import { describeHosts } from '../support/describe-hosts.ts';
+import { parseUdpFrame, withPayload } from '../support/frame.ts';
+import { injectFrames, injectUdp } from '../support/inject.ts';
+import { scrape } from '../support/metrics.ts';
 import { reasonForForgery } from '../support/sealed-frame.ts';
 import { ping } from '../support/traffic.ts';
 
@@ -43,7 +43,7 @@ const FIELDS = [
 ] as const;
 
 describeHosts('An attacker on the underlay', () => {
-  const pair = new Pair({ interface: { vni: VNI, queues: 2 } });
+  const pair = new AttackedPair({ interface: { vni: VNI, queues: 2 } });
   const { a, b, attacker } = pair;
   /** Genuine frames from A, delivered once. */
   let genuine: readonly CapturedFrame[] = [];

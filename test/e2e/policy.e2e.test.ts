@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Agent, AgentDirectory } from '../support/agent.ts';
+import { DATA_PORT, framesDuring, linkAddress, rxDropsDuring, total } from '../support/attacked-pair.ts';
 import { describeHosts } from '../support/describe-hosts.ts';
 import { parseUdpFrame, withPayload } from '../support/frame.ts';
 import { injectFrames, injectUdp } from '../support/inject.ts';
 import { overlay4, overlay6 } from '../support/mesh.ts';
 import { scrape } from '../support/metrics.ts';
 import { Lab } from '../support/netns.ts';
-import { DATA_PORT, framesDuring, linkAddress, rxDropsDuring, total } from '../support/pair.ts';
 import { ping } from '../support/traffic.ts';
 
 const METRICS = '127.0.0.1:6083';

@@ -3,12 +3,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Agent } from '../support/agent.ts';
+import {
+  AttackedPair,
+  CONTROL_PORT,
+  DATA_PORT,
+  receiveSpis,
+  rxDropsDuring,
+} from '../support/attacked-pair.ts';
 import { Capture, type CapturedFrame } from '../support/capture.ts';
 import { describeHosts } from '../support/describe-hosts.ts';
 import { parseUdpFrame } from '../support/frame.ts';
 import { injectUdp } from '../support/inject.ts';
 import { scrape } from '../support/metrics.ts';
-import { CONTROL_PORT, DATA_PORT, Pair, receiveSpis, rxDropsDuring } from '../support/pair.ts';
 import { ping } from '../support/traffic.ts';
 
 const A = '192.0.2.1';
@@ -18,7 +24,7 @@ const OBSERVED_MS = 4_000;
 describeHosts('A host whose key is not pinned', () => {
   describe.each(['quic', 'webtransport'])('over %s', (transport) => {
     const control = { control_transport: transport };
-    const pair = new Pair({ interface: control });
+    const pair = new AttackedPair({ interface: control });
     const { a, b, attacker } = pair;
     const stranger = new Agent(attacker, pair.directory, 'stranger');
     let wire: readonly CapturedFrame[] = [];
