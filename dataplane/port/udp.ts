@@ -29,6 +29,14 @@ const POLLOUT = 4;
 /** How long a full socket may hold up the queue before a batch is dropped. */
 const SEND_WAIT_MS = 10;
 
+/**
+ * What a batch may be refused with though its frames are not. EIO: the device below can't
+ * segment for us. EINVAL, or EMSGSIZE on newer kernels: frames larger than the path, of which
+ * the last may be smaller, and all of which IP may be allowed to fragment; EINVAL also says
+ * that segmentation is not to be had.
+ */
+const REFUSES_BATCH: ReadonlySet<number> = new Set([Errno.EIO, Errno.EINVAL, Errno.EMSGSIZE]);
+
 /** What became of a batch. */
 export const SendResult = { sent: 0, failed: 1, tooLarge: 2 } as const;
 export type SendResult = (typeof SendResult)[keyof typeof SendResult];
@@ -197,10 +205,10 @@ export class UdpSender {
 
   #send(at: number, len: number, frames: number): void {
     const error = this.#sendOnce(at, len, frames > 1);
-    if (frames > 1 && (error === Errno.EIO || error === Errno.EINVAL)) {
-      // EIO: the device below can't segment for us. EINVAL: frames larger than the path, which
-      // says nothing of the device. Sending them singly tells the two apart.
-      this.gso = !this.#sendSingly(at, len);
+    if (frames > 1 && REFUSES_BATCH.has(error)) {
+      const allSent = this.#sendSingly(at, len);
+      // Where the frames go one by one and only their size was refused, IP fragments them.
+      this.gso = !allSent || error === Errno.EMSGSIZE;
       return;
     }
     this.#report(error, frames, len);
