@@ -64,11 +64,30 @@ export class TestSender {
 
   /** @returns The frame as it should arrive. */
   commit(len: number, address: string, port: number, context = 1): Buffer {
-    const { bytes } = this.#arena;
-    const at = this.sender.nextAt;
-    const frame = Buffer.alloc(len, this.#next++ % 251);
-    if (len >= 4) frame.writeUInt32BE(this.#next, 0);
-    bytes.set(frame, at);
+    const number = ++this.#next;
+    return this.commitBytes(
+      len,
+      (frame) => {
+        frame.fill(number % 251);
+        if (len >= 4) frame.writeUInt32BE(number, 0);
+      },
+      address,
+      port,
+      context,
+    );
+  }
+
+  /** Sends what `write` puts into a frame of zeros. */
+  commitBytes(
+    len: number,
+    write: (frame: Buffer) => void,
+    address: string,
+    port: number,
+    context = 1,
+  ): Buffer {
+    const frame = Buffer.alloc(len);
+    write(frame);
+    this.#arena.bytes.set(frame, this.sender.nextAt);
     this.sender.commit(len, parseEndpoint({ address, port }), context);
     return frame;
   }
