@@ -9,11 +9,11 @@ import { notifyServiceManager } from '../../dataplane/io/notify-socket.ts';
 import { openAdminSocket } from '../admin-socket.ts';
 import type { Config } from '../config/types.ts';
 import { runHooks } from '../host/hooks.ts';
-import { openMonitor } from '../http.ts';
 import type { Logger } from '../logger.ts';
 import { Metrics } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 import { AgentService } from './agent-service.ts';
+import { openMonitorPatiently } from './monitor.ts';
 import { Network } from './network.ts';
 import { readMetrics } from './readings.ts';
 import { UndoStack } from './undo-stack.ts';
@@ -97,12 +97,15 @@ async function openMetrics(service: AgentService, network: Network, undo: UndoSt
   });
   network.observer.recordTo(metrics);
   if (listen === null) return;
-  const monitor = await openMonitor({
-    ...listen,
-    metrics,
-    health: () => network.fault,
-    readiness: () => service.missing ?? network.fault,
-  });
+  const monitor = await openMonitorPatiently(
+    {
+      ...listen,
+      metrics,
+      health: () => network.fault,
+      readiness: () => service.missing ?? network.fault,
+    },
+    service.log,
+  );
   undo.push('the metrics port', () => monitor.close());
 }
 

@@ -36,11 +36,6 @@ export class QuicConnection implements ControlConnection {
     this.closed = connection.closed().then((text) => this.#end(text));
   }
 
-  /** Datagrams received so far: tells a path that is alive from one that is not. */
-  get receivedDatagrams(): number {
-    return this.#live?.connection.stats().udpRxDatagrams ?? 0;
-  }
-
   async read(): Promise<Uint8Array | null> {
     const live = this.#live;
     if (live === null) return null;

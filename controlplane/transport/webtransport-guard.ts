@@ -1,10 +1,10 @@
 /**
  * Keeps what a peer sends from making the WebTransport library throw or hoard.
  *
- * Version 1.6.8 closes a session twice when an error follows a close, and answers streams of a
- * closed session through an object it has not set: either ends the process. It keeps every
- * datagram, and reads streams ahead of their readers: both fill the memory. Only authorized
- * peers get this far; a stolen key must not be able to take the control plane down all the same.
+ * Version 1.6.8 throws while it parses, and answers streams of a closed session through an
+ * object it has not set: either ends the process. It keeps every datagram, and reads streams
+ * ahead of their readers: both fill the memory. Only authorized peers get this far; a stolen key
+ * must not be able to take the control plane down all the same.
  */
 import type { DrivenSession } from './webtransport-library.ts';
 
@@ -29,7 +29,6 @@ export function guardSession(session: DrivenSession): DrivenSession {
   const { onClose, onStream } = guarded;
   let closed = false;
   guarded.onClose = (event) => {
-    if (closed) return;
     closed = true;
     onClose.call(guarded, event);
   };

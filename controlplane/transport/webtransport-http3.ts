@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ConnectionSet } from './connection-set.ts';
-import { settledWithin, withDeadline } from './deadline.ts';
+import { withDeadline } from './deadline.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
 import { http3Certificate, http3CertificateHashes, weekOf } from './http3-certificate.ts';
 import { ACCEPT_TIMEOUT_MS, LINGER_MS, MAX_HANDSHAKES } from './limits.ts';
@@ -102,7 +102,7 @@ export class Http3Listener {
   async #rotate(): Promise<void> {
     if (this.#server === null || this.#week === weekOf(Date.now())) return;
     this.#server.stopServer();
-    await settledWithin(new Promise(() => {}), LINGER_MS);
+    await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
     await this.listen().catch((error: Error) => this.#options.notices.say('http3', error.message));
   }
 

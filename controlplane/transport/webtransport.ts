@@ -90,8 +90,10 @@ class WebTransportTransport implements ControlTransport {
   async dial(target: DialTarget): Promise<ControlConnection> {
     checkReachable(this.#listen, target.host, target.port);
     if (this.#life.signal.aborted) throw closedError();
+    const startedAt = performance.now();
     const overHttp3 = await this.#dialHttp3(target);
-    const connection = overHttp3 ?? (await this.#dialHttp2(target));
+    const leftMs = Math.max(1, Math.round(target.timeoutMs - (performance.now() - startedAt)));
+    const connection = overHttp3 ?? (await this.#dialHttp2({ ...target, timeoutMs: leftMs }));
     this.#parts.connections.add(connection, target.peerKey);
     if (this.#life.signal.aborted) connection.close('shutting down');
     return connection;

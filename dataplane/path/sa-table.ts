@@ -131,13 +131,15 @@ export class SaTable {
   }
 
   rxProgress(peer: Peer): SaProgress[] {
-    return [...peer.rx].map(({ spi, lane, packets }) => ({ spi, lane, packets, budgetUsed: 0 }));
+    return [...peer.rx].map(({ spi, lane, packets, window }) => {
+      return { spi, lane, packets, missing: window.highest - packets, budgetUsed: 0 };
+    });
   }
 
   txProgress(peer: Peer): SaProgress | null {
     if (peer.tx === null) return null;
     const { spi, lane, packets, budgetUsed } = peer.tx;
-    return { spi, lane, packets, budgetUsed };
+    return { spi, lane, packets, missing: 0, budgetUsed };
   }
 
   #admitRx(peer: Peer, sa: Terms, nowMs: number): KeyPrint {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { encodeRecord, encodeRefusal, RecordKind } from '../../controlplane/record.ts';
-import { composeSpi } from '../../controlplane/spi.ts';
+import { encodeRecord, encodeRefusal, RecordKind } from '../../controlplane/record/record.ts';
+import { composeSpi } from '../../controlplane/rekey/spi.ts';
 import { Suite } from '../../dataplane/contract.ts';
 import { RawClient, STRANGER } from './simulation/raw-client.ts';
 import { type PairSettings, SimPair } from './simulation/sim-pair.ts';
@@ -81,6 +81,8 @@ describe('Session', () => {
 
   test('refuses a handshake of another peer than the transport saw', async () => {
     const pair = await alone(true);
+    const third = { slot: 2, name: 'third', publicKey: STRANGER.publicKey, endpoint: null };
+    pair.higher.control?.addPeer(pair.peerOf(pair.lower, third));
     const client = await RawClient.connect(pair, pair.higher, pair.lower.identity.publicKey);
     await expect(client.handshake(STRANGER, pair.higher)).rejects.toThrow('no answer: refused null');
   });
@@ -139,10 +141,33 @@ describe('Session', () => {
     expect(pair.violations).toEqual([]);
   });
 
-  test('closes on a rekey handshake that skips a generation', async () => {
+  test('takes the next generation, and closes on a handshake that skips one', async () => {
+    const pair = await alone();
+    const { identity } = pair.lower;
+    const client = await RawClient.connect(pair, pair.higher, identity.publicKey);
+    await client.generation(identity, pair.higher, 0);
+    await client.generation(identity, pair.higher, 1);
+    expect(pair.higher.status()).toMatchObject({ state: 'up', generation: 1 });
+    await expect(client.handshake(identity, pair.higher, false, 3)).rejects.toThrow(
+      /generation 3 came out of turn/,
+    );
+  });
+
+  test('closes on a second handshake while one is under way', async () => {
     const pair = await alone();
     const client = await authenticated(pair);
-    await expect(client.handshake(pair.lower.identity, pair.higher, false, 2)).rejects.toThrow(/out of turn/);
+    await expect(client.handshake(pair.lower.identity, pair.higher, false, 1)).rejects.toThrow(/out of turn/);
+  });
+
+  test('counts a rekey under the reason that the initiator gave for it, and no other', async () => {
+    const pair = await alone();
+    const { identity } = pair.lower;
+    const client = await RawClient.connect(pair, pair.higher, identity.publicKey);
+    await client.generation(identity, pair.higher, 0);
+    await client.say({ type: 'rekey_request', trigger: 'budget' });
+    await client.generation(identity, pair.higher, 1);
+    await client.generation(identity, pair.higher, 2);
+    expect(pair.higher.rekeys).toEqual(['budget ok', 'timer ok']);
   });
 
   test('closes on a rekey handshake of another identity', async () => {

@@ -1,17 +1,19 @@
 /** A caller that follows the protocol only as far as a test wants. */
-import { InitiatorHandshake } from '../../../controlplane/handshake.ts';
+import { InitiatorHandshake } from '../../../controlplane/handshake/handshake.ts';
+import { Tai64nClock } from '../../../controlplane/handshake/tai64n.ts';
 import { type Identity, identityFromSeed } from '../../../controlplane/identity.ts';
-import { type ControlMessage, decodeMessage, encodeMessage } from '../../../controlplane/message.ts';
+import { type ControlMessage, decodeMessage, encodeMessage } from '../../../controlplane/record/message.ts';
 import {
   type ControlRecord,
   decodeRefusal,
   encodeRecord,
   RecordKind,
   RecordReader,
-} from '../../../controlplane/record.ts';
-import { RecordOpener, RecordSealer } from '../../../controlplane/record-seal.ts';
-import { Tai64nClock } from '../../../controlplane/tai64n.ts';
+} from '../../../controlplane/record/record.ts';
+import { RecordOpener, RecordSealer } from '../../../controlplane/record/record-seal.ts';
+import { composeSpi, Role } from '../../../controlplane/rekey/spi.ts';
 import type { ControlConnection } from '../../../controlplane/transport/transport.ts';
+import { Suite } from '../../../dataplane/contract.ts';
 import type { SimHost } from './sim-host.ts';
 import type { SimPair } from './sim-pair.ts';
 
@@ -83,6 +85,16 @@ export class RawClient {
     const { initiatorKey, responderKey } = handshake.finish(answer.body);
     this.#sealer = new RecordSealer(initiatorKey, generation);
     this.#opener = new RecordOpener(responderKey, generation);
+  }
+
+  /** Handshake, and SAs that nobody will use. */
+  async generation(identity: Identity, host: SimHost, generation: number): Promise<void> {
+    await this.handshake(identity, host, false, generation);
+    const spis = [composeSpi(Role.initiator, generation % 2 === 0 ? 0 : 1, 100 + generation)];
+    await this.say({ type: 'offer', vni: 7, suite: Suite.aes128Gcm, spis });
+    await this.say({ type: 'confirm' });
+    await this.say({ type: 'report', lanes: [] });
+    await this.say({ type: 'report_answer', lanes: [] });
   }
 
   async seal(plaintext: Uint8Array): Promise<void> {

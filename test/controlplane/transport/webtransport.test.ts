@@ -7,9 +7,11 @@ import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { webtransportTransport } from '../../../controlplane/transport/webtransport.ts';
 import { describeConformance } from './conformance.ts';
-import { closedWithin, connect, type End, openEnd, targetOf } from './harness.ts';
+import { closedWithin, connect, type End, type OpenTransport, openEnd, targetOf } from './harness.ts';
 
-describeConformance('WebTransport over HTTP/2', webtransportTransport);
+const overHttp2: OpenTransport = (options) => webtransportTransport(options, false);
+
+describeConformance('WebTransport over HTTP/2', overHttp2);
 
 describe('webtransportTransport()', () => {
   const ends: End[] = [];
@@ -24,7 +26,7 @@ describe('webtransportTransport()', () => {
   });
 
   test('dial() gives up on a black hole after its timeout', async () => {
-    const a = await open(webtransportTransport);
+    const a = await open(overHttp2);
     const held: Socket[] = [];
     const hole = createServer((socket) => held.push(socket)).listen(0, '127.0.0.1');
     await once(hole, 'listening');
@@ -40,13 +42,13 @@ describe('webtransportTransport()', () => {
   });
 
   test('a connection outlives the timeout of the dial that made it', async () => {
-    const [a, b] = [await open(webtransportTransport), await open(webtransportTransport)];
+    const [a, b] = [await open(overHttp2), await open(overHttp2)];
     const dialled = await a.transport.dial(targetOf(b, '127.0.0.1', 500));
     expect(await closedWithin(dialled, 1_000)).toBe(null);
   });
 
   test('2,000 TCP connections with garbage leave it working, and the log quiet', async () => {
-    const [a, b] = [await open(webtransportTransport), await open(webtransportTransport)];
+    const [a, b] = [await open(overHttp2), await open(overHttp2)];
     const [dialled] = await connect(a, b);
     for (let count = 0; count < 2_000; count += 1) await sendGarbage(b.port, count);
     expect(await closedWithin(dialled, 1)).toBe(null);
@@ -55,11 +57,11 @@ describe('webtransportTransport()', () => {
   });
 
   test('connections that say nothing are bounded for one source', async () => {
-    const b = await open(webtransportTransport);
+    const b = await open(overHttp2);
     const sockets = Array.from({ length: 20 }, () => connectTcp(b.port, '127.0.0.1').on('error', () => {}));
     await expect.poll(() => sockets.filter((socket) => socket.destroyed).length).toBe(12);
     for (const socket of sockets) socket.destroy();
-    const a = await open(webtransportTransport);
+    const a = await open(overHttp2);
     await expect
       .poll(() =>
         connect(a, b).then(
@@ -71,13 +73,17 @@ describe('webtransportTransport()', () => {
   });
 
   test('TLS without a certificate gets no HTTP/2', async () => {
-    const b = await open(webtransportTransport);
+    const b = await open(overHttp2);
     const options = { host: '127.0.0.1', port: b.port, rejectUnauthorized: false, ALPNProtocols: ['h2'] };
     const socket = connectTls(options).on('error', () => {});
     const heard: Buffer[] = [];
     socket.on('data', (bytes) => heard.push(bytes));
     await once(socket, 'close');
     expect(Buffer.concat(heard).length).toBe(0);
+  });
+
+  test('carrier says what really runs', async () => {
+    expect((await open(overHttp2)).transport.carrier).toBe('HTTP/2 over TCP');
   });
 
   test('the library prints nothing, whichever of its carriers is installed', () => {

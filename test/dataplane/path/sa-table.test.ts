@@ -98,7 +98,7 @@ describe('Engine.installRx()', () => {
     expect(old(3n, GRACE)).toBe(DropCode.rxExpiredSa);
     by.engine.sweep(NOW + GRACE);
     expect(old(4n, GRACE)).toBe(DropCode.rxUnknownSpi);
-    expect(by.engine.rxProgress(1)).toEqual([{ spi: 2, lane: 0, packets: 1, budgetUsed: 0 }]);
+    expect(by.engine.rxProgress(1)).toEqual([{ spi: 2, lane: 0, packets: 1, missing: 0, budgetUsed: 0 }]);
   });
 });
 
