@@ -26,16 +26,14 @@ const CMSG_DATA_AT = 16;
 const CMSG_SEGMENT_LEN = 18;
 const CMSG_SPACE = 64;
 const POLLOUT = 4;
+/**
+ * Why a merged send fails whose frames may pass singly. EIO: the device below can't segment for
+ * us, now or later. EMSGSIZE, EINVAL before Linux 6.13: frames larger than the path, which IP
+ * fragments where the socket allows it, but not merged ones.
+ */
+const MERGE_REFUSALS: ReadonlySet<number> = new Set([Errno.EIO, Errno.EMSGSIZE, Errno.EINVAL]);
 /** How long a full socket may hold up the queue before a batch is dropped. */
 const SEND_WAIT_MS = 10;
-
-/**
- * What a batch may be refused with though its frames are not. EIO: the device below can't
- * segment for us. EINVAL, or EMSGSIZE on newer kernels: frames larger than the path, of which
- * the last may be smaller, and all of which IP may be allowed to fragment; EINVAL also says
- * that segmentation is not to be had.
- */
-const REFUSES_BATCH: ReadonlySet<number> = new Set([Errno.EIO, Errno.EINVAL, Errno.EMSGSIZE]);
 
 /** What became of a batch. */
 export const SendResult = { sent: 0, failed: 1, tooLarge: 2 } as const;
@@ -205,10 +203,9 @@ export class UdpSender {
 
   #send(at: number, len: number, frames: number): void {
     const error = this.#sendOnce(at, len, frames > 1);
-    if (frames > 1 && REFUSES_BATCH.has(error)) {
-      const allSent = this.#sendSingly(at, len);
-      // Where the frames go one by one and only their size was refused, IP fragments them.
-      this.gso = !allSent || error === Errno.EMSGSIZE;
+    if (frames > 1 && MERGE_REFUSALS.has(error)) {
+      const sent = this.#sendSingly(at, len);
+      if (sent && error === Errno.EIO) this.gso = false;
       return;
     }
     this.#report(error, frames, len);

@@ -13,6 +13,7 @@ import {
   boundPort,
   openUdpSocket,
   setFragmentation,
+  sharePort,
   steerBySpi,
   type UdpSocket,
 } from '../port/udp-socket.ts';
@@ -106,7 +107,9 @@ export class WorkerPool implements DataPlane {
   #openGroup(options: PoolOptions, opened: UdpSocket[]): UdpSocket[] {
     const { listen, listenPort: port, queues, fragment } = options;
     for (let queue = 0; queue < queues; queue++) {
-      opened.push(openUdpSocket({ listen, port, reusePort: queues > 1, fragment }));
+      const socket = openUdpSocket({ listen, port, joinPort: queue > 0, fragment });
+      opened.push(socket);
+      if (queue === 0 && queues > 1) sharePort(socket.fd);
     }
     const group = [...opened];
     if (queues > 1 && group[0] !== undefined) steerBySpi(group[0].fd, queues);
@@ -120,7 +123,7 @@ export class WorkerPool implements DataPlane {
       const sender = openUdpSocket({
         listen: options.listen,
         port: 0,
-        reusePort: false,
+        joinPort: false,
         fragment: options.fragment,
       });
       opened.push(sender);

@@ -36,7 +36,7 @@ export class SocketSet {
     const socket = openUdpSocket({
       listen: '127.0.0.1',
       port: 0,
-      reusePort: false,
+      joinPort: false,
       fragment: false,
       ...options,
     });

@@ -1,7 +1,7 @@
 /** The underlay's sockets: families, shared ports, steering by SPI. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { fcntl } from '../../../dataplane/io/libc.ts';
-import { steerBySpi } from '../../../dataplane/port/udp-socket.ts';
+import { sharePort, steerBySpi } from '../../../dataplane/port/udp-socket.ts';
 import { SocketSet, TestReceiver, TestSender } from './udp-ports.ts';
 
 const F_GETFD = 1;
@@ -14,9 +14,10 @@ afterEach(() => sockets.close());
 
 /** A group of `count` sockets on one port that the kernel chose, steered. */
 function group(count: number, listen = '127.0.0.1') {
-  const first = sockets.open({ listen, reusePort: true });
+  const first = sockets.open({ listen });
+  sharePort(first.fd);
   const rest = Array.from({ length: count - 1 }, () =>
-    sockets.open({ listen, reusePort: true, port: first.port }),
+    sockets.open({ listen, joinPort: true, port: first.port }),
   );
   const all = [first, ...rest];
   return { port: first.port, fds: all.map(({ fd }) => fd), receivers: all.map((s) => new TestReceiver(s)) };
@@ -44,9 +45,15 @@ describe('openUdpSocket()', () => {
     );
   });
 
-  test('refuses a port of which another socket does not share', () => {
+  test('refuses to join a port that is not shared', () => {
     const { port } = sockets.open();
-    expect(() => sockets.open({ port, reusePort: true })).toThrow(/EADDRINUSE/);
+    expect(() => sockets.open({ port, joinPort: true })).toThrow(/EADDRINUSE/);
+  });
+
+  test('refuses a port that other sockets share, unless told to join them', () => {
+    const { port } = group(2);
+    expect(() => sockets.open({ port })).toThrow(/EADDRINUSE/);
+    expect(sockets.open({ port, joinPort: true }).port).toBe(port);
   });
 
   test('names an address that this host does not have', () => {

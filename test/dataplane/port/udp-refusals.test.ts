@@ -119,16 +119,14 @@ describeHosts('UdpSender', () => {
     expect(tx.results.map(({ result }) => result)).toEqual([SendResult.tooLarge, SendResult.sent]);
   });
 
-  test('sends singly from now on when the kernel refuses to segment', async () => {
+  test('sends a batch frame by frame when the kernel refuses to segment it', async () => {
     const { tx, rx, to, from } = await pair('127.0.0.1', false);
     // Segmentation needs checksums: without them the kernel refuses with EINVAL.
     setOption(from.fd, SO_NO_CHECK, 1);
     const frames = [400, 400, 100].map((len) => tx.commit(len, '127.0.0.1', to.port));
     tx.sender.flush();
-    expect(tx.sender.gso).toBe(false);
-    frames.push(tx.commit(400, '127.0.0.1', to.port));
     expect(tx.results.map(({ result, frames }) => [result, frames])).toEqual(
-      Array(4).fill([SendResult.sent, 1]),
+      Array(3).fill([SendResult.sent, 1]),
     );
     expect(rx.drain().map(({ bytes }) => bytes)).toEqual(frames);
   });
