@@ -20,6 +20,7 @@ export class AgentService implements AgentApi {
   readonly #end: (reason: string) => void;
   #config: Config;
   #network: Network | null = null;
+  #hungUp = false;
   /** One reload at a time. */
   #reloading: Promise<unknown> = Promise.resolve();
 
@@ -44,9 +45,14 @@ export class AgentService implements AgentApi {
 
   ready(network: Network): void {
     this.#network = network;
-    process.on('SIGHUP', () => {
-      this.reload().catch((error: Error) => this.log.error({ reason: error.message }, 'reload refused'));
-    });
+    if (this.#hungUp) this.hangUp();
+  }
+
+  /** SIGHUP: a reload, after the start if that is not over yet. */
+  hangUp(): void {
+    this.#hungUp = this.#network === null;
+    if (this.#hungUp) return;
+    this.reload().catch((error: Error) => this.log.error({ reason: error.message }, 'reload refused'));
   }
 
   async status(): Promise<Status> {

@@ -4,6 +4,7 @@
  * Whatever is made is put on an undo stack the moment it exists, so that a start that fails
  * half-way and an agent that ends leave the same behind: nothing.
  */
+import { once } from 'node:events';
 import { wipeIdentity } from '../../controlplane/identity.ts';
 import { notifyServiceManager } from '../../dataplane/io/notify-socket.ts';
 import { openAdminSocket } from '../admin-socket.ts';
@@ -28,13 +29,14 @@ export interface RunOptions {
 const STOP_MS = 1_800;
 
 /**
- * Runs until SIGTERM, SIGINT or `icx down`, then resolves with everything removed.
+ * Runs until SIGTERM, SIGINT or `icx down`, then resolves with everything removed. A start that is
+ * interrupted ends the same way.
  *
  * @throws {Error} with a stable `code` when it can't start; nothing is left then.
  */
 export async function runAgent(config: Config, { log, configFile }: RunOptions): Promise<void> {
   const undo = new UndoStack();
-  const { ended, end } = endSignal();
+  const { ended, end } = endSignal(log);
   const unwind = (): Promise<void> =>
     undo.unwind((what, error) => log.error({ err: error }, `cannot remove ${what}`));
   const crash = (error: unknown): void => {
@@ -45,27 +47,24 @@ export async function runAgent(config: Config, { log, configFile }: RunOptions):
   };
   process.once('uncaughtException', crash).once('unhandledRejection', crash);
   try {
-    await start(config, log, configFile, undo, end);
+    await start(new AgentService(config, configFile, log, end), undo, ended);
     log.info({ version: VERSION, pid: process.pid }, 'up');
-    log.info({ reason: await ended }, 'going down');
-    notify('STOPPING=1');
-    setTimeout(() => process.exit(0), STOP_MS).unref();
+    if (!ended.aborted) await once(ended, 'abort');
+  } catch (error) {
+    // What a start that is interrupted trips over is of no interest.
+    if (!ended.aborted) throw error;
   } finally {
     await unwind();
   }
   log.info('down');
 }
 
-async function start(
-  config: Config,
-  log: Logger,
-  configFile: string,
-  undo: UndoStack,
-  end: (reason: string) => void,
-): Promise<void> {
+/** @param ended Makes it throw at the next step. */
+async function start(service: AgentService, undo: UndoStack, ended: AbortSignal): Promise<void> {
+  const { config, log } = service;
   const { interface: own } = config;
-  const service = new AgentService(config, configFile, log, end);
   undo.push('keys in memory', () => wipeIdentity(service.identity));
+  process.on('SIGHUP', () => service.hangUp());
   const admin = await openAdminSocket({
     info: { interface: own.name, pid: process.pid, version: VERSION },
     api: service,
@@ -75,13 +74,16 @@ async function start(
   undo.push('post_down commands', () =>
     runHooks('post_down', service.config.interface.postDown, own.name, log),
   );
-  await runHooks('pre_up', own.preUp, own.name, log);
+  await runHooks('pre_up', own.preUp, own.name, log, { interrupt: ended });
+  ended.throwIfAborted();
   const network = await Network.open(service, undo);
   await openMetrics(service, network, undo);
-  await runHooks('post_up', own.postUp, own.name, log);
+  ended.throwIfAborted();
   undo.push('pre_down commands', () => runHooks('pre_down', service.config.interface.preDown, own.name, log));
+  await runHooks('post_up', own.postUp, own.name, log, { interrupt: ended });
+  ended.throwIfAborted();
   service.ready(network);
-  notify(`READY=1\nSTATUS=${own.name} is up`);
+  notify(`READY=1\nSTATUS=${own.name} is up`, log);
 }
 
 async function openMetrics(service: AgentService, network: Network, undo: UndoStack): Promise<void> {
@@ -109,18 +111,32 @@ async function openMetrics(service: AgentService, network: Network, undo: UndoSt
   undo.push('the metrics port', () => monitor.close());
 }
 
-/** Resolves `ended` with the first reason to end. */
-function endSignal(): { ended: Promise<string>; end: (reason: string) => void } {
-  let end: (reason: string) => void = () => {};
-  const ended = new Promise<string>((resolve) => {
-    end = resolve;
-  });
-  process.once('SIGTERM', () => end('SIGTERM')).once('SIGINT', () => end('SIGINT'));
-  return { ended, end };
+/**
+ * What ends the agent, from now on and for good: a second Ctrl-C must not cut the first one short.
+ *
+ * However it stands then, the process is gone after {@link STOP_MS}; exit handlers take back what
+ * would outlive it.
+ */
+function endSignal(log: Logger): { ended: AbortSignal; end: (reason: string) => void } {
+  const controller = new AbortController();
+  const end = (reason: string): void => {
+    if (controller.signal.aborted) return;
+    log.info({ reason }, 'going down');
+    setTimeout(() => process.exit(0), STOP_MS).unref();
+    notify('STOPPING=1', log);
+    controller.abort();
+  };
+  process.on('SIGTERM', () => end('SIGTERM')).on('SIGINT', () => end('SIGINT'));
+  return { ended: controller.signal, end };
 }
 
-/** Tells systemd, if it asked to be told. @see sd_notify(3) */
-function notify(state: string): void {
+/** Tells systemd, if it asked to be told; packets flow whether it hears or not. @see sd_notify(3) */
+function notify(state: string, log: Logger): void {
   const path = process.env.NOTIFY_SOCKET;
-  if (path !== undefined && path !== '') notifyServiceManager(path, state);
+  if (path === undefined || path === '') return;
+  try {
+    notifyServiceManager(path, state);
+  } catch (error) {
+    log.warn({ reason: (error as Error).message }, 'the service manager was not told');
+  }
 }
