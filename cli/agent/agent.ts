@@ -8,12 +8,13 @@ import { once } from 'node:events';
 import { wipeIdentity } from '../../controlplane/identity.ts';
 import { notifyServiceManager } from '../../dataplane/io/notify-socket.ts';
 import { openAdminSocket } from '../admin-socket.ts';
+import { CliError, Exit } from '../cli-error.ts';
 import type { Config } from '../config/types.ts';
 import { runHooks } from '../host/hooks.ts';
 import type { Logger } from '../logger.ts';
 import { Metrics } from '../metrics.ts';
 import { VERSION } from '../version.ts';
-import { AgentService } from './agent-service.ts';
+import { AgentService, type End } from './agent-service.ts';
 import { openMonitorPatiently } from './monitor.ts';
 import { Network } from './network.ts';
 import { readMetrics } from './readings.ts';
@@ -34,7 +35,7 @@ const DOWN_HOOKS_MS = 600;
  * Runs until SIGTERM, SIGINT or `icx down`, then resolves with everything removed. A start that is
  * interrupted ends the same way.
  *
- * @throws {Error} with a stable `code` when it can't start; nothing is left then.
+ * @throws {Error} with a stable `code` when it can't start or go on; nothing is left then.
  */
 export async function runAgent(config: Config, { log, configFile }: RunOptions): Promise<void> {
   const undo = new UndoStack();
@@ -59,6 +60,7 @@ export async function runAgent(config: Config, { log, configFile }: RunOptions):
     await unwind();
   }
   log.info('down');
+  if (ended.reason instanceof CliError) throw ended.reason;
 }
 
 /** @param ended Makes it throw at the next step. */
@@ -124,14 +126,14 @@ async function openMetrics(service: AgentService, network: Network, undo: UndoSt
  * However it stands then, the process is gone after {@link STOP_MS}; exit handlers take back what
  * would outlive it.
  */
-function endSignal(log: Logger): { ended: AbortSignal; end: (reason: string) => void } {
+function endSignal(log: Logger): { ended: AbortSignal; end: End } {
   const controller = new AbortController();
-  const end = (reason: string): void => {
+  const end: End = (reason, fault) => {
     if (controller.signal.aborted) return;
     log.info({ reason }, 'going down');
-    setTimeout(() => process.exit(0), STOP_MS).unref();
+    setTimeout(() => process.exit(fault?.exit ?? Exit.done), STOP_MS).unref();
     notify('STOPPING=1', log);
-    controller.abort();
+    controller.abort(fault);
   };
   process.on('SIGTERM', () => end('SIGTERM')).on('SIGINT', () => end('SIGINT'));
   return { ended: controller.signal, end };

@@ -1,10 +1,12 @@
 /**
  * The running network: both planes and the interface, kept in step with config and underlay.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { ControlPlane } from '../../controlplane/control-plane.ts';
 import { openTransport } from '../../controlplane/transport/select.ts';
 import { type Endpoint, type PeerSpec, Suite } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
+import { CliError, Exit } from '../cli-error.ts';
 import type { Config } from '../config/types.ts';
 import { HostInterface, removeStaleRules } from '../host/interface.ts';
 import { watchRoutes } from '../host/route-watch.ts';
@@ -119,6 +121,7 @@ export class Network {
         onWorkerReplaced: (queue, reason) => this.#workerReplaced(queue, reason),
         onEndpoint: (slot, endpoint) => this.#endpointLearned(slot, endpoint),
         onPathTooSmall: () => this.#underlayChanged(),
+        onInterfaceLost: () => this.#service.fail(interfaceLost(own.name)),
       },
     );
     undo.push(`the interface ${own.name}`, () => this.pool.close());
@@ -176,7 +179,7 @@ export class Network {
   async #setPeer(config: Config['peers'][number]): Promise<void> {
     const before = this.peers.findKey(config.publicKey);
     const entry = this.peers.add(config);
-    if (before === undefined || before.config.endpoint?.host !== config.endpoint?.host) {
+    if (!isDeepStrictEqual(before?.config.endpoint, config.endpoint)) {
       await this.#endpoints.refresh(entry);
       this.#underlay.setEndpoint(entry.slot, this.#endpoints.get(entry.slot));
     }
@@ -237,12 +240,17 @@ export class Network {
   /** Counters and windows died with the thread: every peer's SAs are agreed anew. */
   #workerReplaced(queue: number, reason: string): void {
     this.#service.log.error({ queue, reason }, 'a queue died and was replaced; rekeying all peers');
-    this.control.rekey([], 'reconnect').catch(() => {});
+    this.#control?.rekey([], 'reconnect').catch(() => {});
   }
 
   #removeFromHost(): void {
     for (const problem of this.#host.removeSync()) this.#service.log.warn(problem);
   }
+}
+
+function interfaceLost(name: string): CliError {
+  const hint = 'start the agent again, and let it remove the interface itself: icx down';
+  return new CliError(`somebody removed the interface ${name}`, hint, Exit.failed, 'ERR_ICX_INTERFACE_LOST');
 }
 
 function sameKey(a: Uint8Array, b: Uint8Array): boolean {

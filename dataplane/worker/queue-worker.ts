@@ -27,7 +27,10 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     onEndpoint: (peer) => report({ kind: 'endpoint', slot: peer.slot, words: peer.endpointWords.slice() }),
   });
   engine.addNetwork(setup.vni);
-  const loop = new QueueLoop(setup, arena, engine, (slot) => report({ kind: 'pathTooSmall', slot }));
+  const loop = new QueueLoop(setup, arena, engine, {
+    onPathTooSmall: (slot) => report({ kind: 'pathTooSmall', slot }),
+    onInterfaceLost: () => report({ kind: 'interfaceLost' }),
+  });
   report({ kind: 'ready', aead: provider.name, warning: warning ?? null });
   const commands = new Commands(engine, loop);
   loop.run(() => takeMessages(commands, report));
