@@ -61,7 +61,7 @@ export class Network {
     await network.#openControlPlane(undo);
     const watch = watchRoutes({
       ownDevice: service.config.interface.name,
-      onChange: () => network.#underlayChanged(),
+      onChange: () => network.#hostMoved(),
       onNotice: (notice) => service.log.warn(notice),
     });
     undo.push('the watch on routes', () => watch.close());
@@ -200,6 +200,12 @@ export class Network {
   #endpointLearned(slot: number, endpoint: Endpoint): void {
     if (!this.#underlay.setEndpoint(slot, endpoint)) return;
     this.observer.endpointLearned(this.peers.nameOf(slot), endpoint);
+    this.#underlayChanged();
+  }
+
+  /** Our address may be another: an authenticated frame teaches it to peers that only send to us. */
+  #hostMoved(): void {
+    for (const { slot } of this.peers.entries()) this.pool.sendKeepalive(slot);
     this.#underlayChanged();
   }
 
