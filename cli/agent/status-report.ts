@@ -83,12 +83,10 @@ function interfaceStatus({ config, ...state }: AgentState): Status['interface'] 
 
 function peerStatus({ config, control, progress, pathMtuBytes }: PeerReading, nowMs: number): PeerStatus {
   // The control plane lists the SAs in use; the data plane still has those in their grace time.
-  const ages = new Map([...(control?.rx ?? []), ...(control?.tx ?? [])].map((sa) => [sa.spi, sa.ageMs]));
-  const current = (sa: SaProgress): boolean => ages.has(sa.spi);
-  const rx = progress.rxSas.filter(current).map((sa) => saStatus(sa, ages.get(sa.spi)));
-  const tx = progress.txSas
-    .filter(current)
-    .map((sa): TxSaStatus => ({ ...saStatus(sa, ages.get(sa.spi)), budget_used_ratio: sa.budgetUsed }));
+  const rx = currentSas(progress.rxSas, control?.rx ?? []).map(({ status }) => status);
+  const tx = currentSas(progress.txSas, control?.tx ?? []).map(
+    ({ status, sa }): TxSaStatus => ({ ...status, budget_used_ratio: sa.budgetUsed }),
+  );
   return {
     name: config.name,
     public_key: encodeKey(config.publicKey),
@@ -121,13 +119,18 @@ function handshakeStatus(control: ControlStatus | undefined, nowMs: number): Pee
   };
 }
 
-function saStatus(sa: SaProgress, ageMs: number | undefined): SaStatus {
-  return {
-    spi: formatSpi(sa.spi),
-    lane: sa.lane,
-    age_seconds: seconds(ageMs ?? 0),
-    packets: sa.packets,
-  };
+/** Of one direction: both hosts number their own, so that an SPI may mean another SA in the other. */
+function currentSas(
+  sas: readonly SaProgress[],
+  current: ControlStatus['rx'],
+): { sa: SaProgress; status: SaStatus }[] {
+  const ages = new Map(current.map(({ spi, ageMs }) => [spi, ageMs]));
+  return sas.flatMap((sa) => {
+    const ageMs = ages.get(sa.spi);
+    if (ageMs === undefined) return [];
+    const { lane, packets } = sa;
+    return [{ sa, status: { spi: formatSpi(sa.spi), lane, age_seconds: seconds(ageMs), packets } }];
+  });
 }
 
 function endpointText({ address, port }: Endpoint): string {
