@@ -28,6 +28,8 @@ export interface RunOptions {
 
 /** Longest time an orderly end may take before the process goes anyway. */
 const STOP_MS = 1_800;
+/** What pre_down has of it, and post_down again. */
+const DOWN_HOOKS_MS = 600;
 
 /**
  * Runs until SIGTERM, SIGINT or `icx down`, then resolves with everything removed. A start that is
@@ -73,19 +75,24 @@ async function start(service: AgentService, undo: UndoStack, ended: AbortSignal)
   });
   undo.push('the admin socket', () => admin.close());
   process.once('exit', () => admin.removeSync());
-  undo.push('post_down commands', () =>
-    runHooks('post_down', service.config.interface.postDown, own.name, log),
-  );
+  undo.push('post_down commands', () => runDownHooks('post_down', service));
   await runHooks('pre_up', own.preUp, own.name, log, { interrupt: ended });
   ended.throwIfAborted();
   const network = await Network.open(service, undo);
   await openMetrics(service, network, undo);
   ended.throwIfAborted();
-  undo.push('pre_down commands', () => runHooks('pre_down', service.config.interface.preDown, own.name, log));
+  undo.push('pre_down commands', () => runDownHooks('pre_down', service));
   await runHooks('post_up', own.postUp, own.name, log, { interrupt: ended });
   ended.throwIfAborted();
   service.ready(network);
   notify(`READY=1\nSTATUS=${own.name} is up`, log);
+}
+
+/** With a limit, so that a hook that hangs does not keep the interface. */
+function runDownHooks(stage: 'pre_down' | 'post_down', { config, log }: AgentService): Promise<void> {
+  const { name, preDown, postDown } = config.interface;
+  const interrupt = AbortSignal.timeout(DOWN_HOOKS_MS);
+  return runHooks(stage, stage === 'pre_down' ? preDown : postDown, name, log, { interrupt });
 }
 
 async function openMetrics(service: AgentService, network: Network, undo: UndoStack): Promise<void> {

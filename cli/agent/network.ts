@@ -128,6 +128,8 @@ export class Network {
       },
     );
     undo.push(`the interface ${own.name}`, () => this.pool.close());
+    // Its first part tells the threads to end: the process would wait until they wake by themselves.
+    process.once('exit', () => void this.pool.close());
     if (this.pool.warning !== null) log.warn(this.pool.warning);
     await this.pool.setPeers(this.#specs());
     undo.push('addresses and routes', () => this.#removeFromHost());

@@ -84,6 +84,7 @@ function runShell(
     child.on('error', (error) => finish(error.message));
     const judge = (code: number | null, signal: NodeJS.Signals | null) => {
       if (timedOut) finish(`still running after ${timeoutMs / 1000} s`);
+      else if (interrupt.aborted && code !== 0) finish('interrupted');
       else if (signal !== null) finish(`ended by ${signal}`);
       else finish(code === 0 ? null : `exit status ${code}`);
     };

@@ -19,8 +19,9 @@ export async function hostState(host: Namespace): Promise<string> {
     'cat',
     ...['udp', 'udp6', 'tcp', 'tcp6'].map((name) => `/proc/self/net/${name}`),
   ]);
-  const ports = stdout.split('\n').map((line) => /^ *\d+: (\S+)/.exec(line)?.[1] ?? '');
-  const bound = ports.filter((port) => port !== '').sort();
+  // Local address and state; 07 is an open UDP socket, 0A a listening TCP socket.
+  const sockets = [...stdout.matchAll(/^ *\d+: (\S+) \S+ (07|0A) /gm)];
+  const bound = sockets.map(([, address = '']) => address).sort();
   const processes = host.pids().filter((pid) => pid !== process.pid);
   return [...network, '# ports', ...bound, '# processes', ...processes].join('\n');
 }

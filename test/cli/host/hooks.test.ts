@@ -66,7 +66,7 @@ describe('runHooks()', () => {
     setTimeout(() => interrupt.abort(), 200);
     const commands = ['echo $$; exec sleep 62.25', 'echo after'];
     const options = { interrupt: interrupt.signal };
-    await expect(runHooks('pre_up', commands, 'icx0', log, options)).rejects.toThrow('ended by SIGKILL');
+    await expect(runHooks('pre_up', commands, 'icx0', log, options)).rejects.toThrow('interrupted');
     await expect(runHooks('pre_up', ['echo after'], 'icx0', log, options)).rejects.toThrow('interrupted');
     expect(info).toHaveLength(1);
     expect(isRunning(Number(info[0]))).toBe(false);
