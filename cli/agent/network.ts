@@ -27,8 +27,6 @@ const UNMEASURED: MeasuredMtu = { mtuBytes: 1_392, fragment: false, reason: '', 
 export class Network {
   readonly peers: PeerTable;
   readonly observer: PeerObserver;
-  /** What keeps packets from flowing, null when nothing does. */
-  fault: string | null = null;
   readonly #service: AgentService;
   readonly #endpoints: Endpoints;
   readonly #underlay: Underlay;
@@ -76,6 +74,11 @@ export class Network {
   get control(): ControlPlane {
     if (this.#control === null) throw new TypeError('the control plane is not open yet');
     return this.#control;
+  }
+
+  /** What keeps packets from flowing, null when nothing does. */
+  get fault(): string | null {
+    return this.#pool?.fault ?? null;
   }
 
   get mtu(): MeasuredMtu {
