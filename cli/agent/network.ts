@@ -235,7 +235,7 @@ export class Network {
   /** Counters and windows died with the thread: every peer's SAs are agreed anew. */
   #workerReplaced(queue: number, reason: string): void {
     this.#service.log.error({ queue, reason }, 'a queue died and was replaced; rekeying all peers');
-    this.control.rekey([], 'reconnect').catch(() => {});
+    this.#control?.rekey([], 'reconnect').catch(() => {});
   }
 
   #removeFromHost(): void {

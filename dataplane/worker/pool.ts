@@ -17,10 +17,13 @@ import {
   type UdpSocket,
 } from '../port/udp-socket.ts';
 import { formatEndpoint } from '../wire/endpoint.ts';
+import { LearnedEndpoints } from './learned-endpoints.ts';
 import type { WorkerCommand, WorkerProgress, WorkerSetup } from './messages.ts';
-import { QueueThread } from './queue-thread.ts';
+import { QueueThread, WORKER_DEAD, type WorkerError } from './queue-thread.ts';
 
 const STOP_MS = 1_000;
+/** A thread that dies sooner after its start is not replaced at once. */
+const LASTED_MS = 1_000;
 const SPI_COUNTER_MASK = 0x3fffffff;
 
 export interface PoolOptions {
@@ -61,6 +64,7 @@ export class WorkerPool implements DataPlane {
   readonly #threads: QueueThread[] = [];
   readonly #events: PoolEvents;
   readonly #peers = new Map<number, PeerSpec>();
+  readonly #learned = new LearnedEndpoints();
   #closed = false;
 
   private constructor(options: PoolOptions, events: PoolEvents) {
@@ -147,10 +151,14 @@ export class WorkerPool implements DataPlane {
   }
 
   #startThread(setup: WorkerSetup): QueueThread {
+    const startedAtMs = performance.now();
     return new QueueThread(setup, {
       onEndpoint: (queue, slot, words) => this.#endpointLearned(queue, slot, words),
       onPathTooSmall: (slot) => this.#events.onPathTooSmall(slot),
-      onDeath: (queue, reason) => void this.#replace(queue, reason),
+      onDeath: (queue, reason) => {
+        const pauseMs = performance.now() - startedAtMs < LASTED_MS ? LASTED_MS : 0;
+        setTimeout(() => void this.#replace(queue, reason), pauseMs).unref();
+      },
     });
   }
 
@@ -160,12 +168,20 @@ export class WorkerPool implements DataPlane {
     if (this.#closed || setup === undefined) return;
     const thread = this.#startThread(setup);
     this.#threads[queue] = thread;
-    await thread.ready;
-    await thread.request({ kind: 'setPeers', peers: [...this.#peers.values()] });
+    const started = await thread.ready.then(
+      () => true,
+      () => false,
+    );
+    // When it died too, its own death brings the next one.
+    if (!started) return;
+    this.#tell(thread, { kind: 'setPeers', peers: [...this.#peers.values()] });
+    for (const [slot, words] of this.#learned) this.#tell(thread, { kind: 'learnEndpoint', slot, words });
     this.#events.onWorkerReplaced(queue, reason);
   }
 
   #endpointLearned(from: number, slot: number, words: Uint32Array): void {
+    if (!this.#peers.has(slot)) return;
+    this.#learned.set(slot, words);
     for (const thread of this.#threads) {
       if (thread.setup.queue !== from) this.#tell(thread, { kind: 'learnEndpoint', slot, words });
     }
@@ -177,8 +193,13 @@ export class WorkerPool implements DataPlane {
     thread.request(command).catch(() => {});
   }
 
+  /** A thread that is gone has nothing left to change or to tell: its answer is null. */
   #all(command: WorkerCommand): Promise<(WorkerProgress | null)[]> {
-    return Promise.all(this.#threads.map((thread) => thread.request(command)));
+    const unlessDead = (error: WorkerError): null => {
+      if (error.code !== WORKER_DEAD) throw error;
+      return null;
+    };
+    return Promise.all(this.#threads.map((thread) => thread.request(command).catch(unlessDead)));
   }
 
   /** Adds peers, or changes those whose slot is known; on every queue before it resolves. */
@@ -189,11 +210,13 @@ export class WorkerPool implements DataPlane {
       rxRateLimitPps: Math.ceil(peer.rxRateLimitPps / this.lanes),
     }));
     await this.#all({ kind: 'setPeers', peers: shares });
+    for (const peer of shares) this.#learned.configured(this.#peers.get(peer.slot), peer);
     for (const peer of shares) this.#peers.set(peer.slot, peer);
   }
 
   async removePeer(slot: number): Promise<void> {
     this.#peers.delete(slot);
+    this.#learned.forget(slot);
     await this.#all({ kind: 'removePeer', slot });
   }
 

@@ -3,6 +3,9 @@ import { Worker } from 'node:worker_threads';
 import { signalEventFd } from '../io/eventfd.ts';
 import type { WorkerCommand, WorkerProgress, WorkerReport, WorkerSetup } from './messages.ts';
 
+/** Code of a request whose thread is gone. */
+export const WORKER_DEAD = 'ERR_ICX_WORKER_DEAD';
+
 /** A command was refused by the engine's guards, or its worker is gone. */
 export class WorkerError extends Error {
   readonly code: string;
@@ -41,6 +44,8 @@ export class QueueThread {
   readonly #ended: Promise<void>;
   #nextId = 1;
   #stopping = false;
+  /** Set once the thread is gone: nobody would answer any more. */
+  #death: WorkerError | null = null;
   #failure = 'it exited';
 
   constructor(setup: WorkerSetup, events: QueueThreadEvents) {
@@ -52,7 +57,7 @@ export class QueueThread {
         if (report.kind === 'ready') resolve(report);
         else this.#take(report);
       });
-      this.#worker.on('exit', () => reject(new WorkerError('ERR_ICX_WORKER_DEAD', this.#failure)));
+      this.#worker.on('exit', () => reject(new WorkerError(WORKER_DEAD, this.#failure)));
     });
     this.ready.catch(() => {});
     this.#worker.on('error', (error) => {
@@ -63,6 +68,7 @@ export class QueueThread {
 
   /** @throws {WorkerError} when the engine refuses or the worker is gone. */
   request(command: WorkerCommand, transfer: readonly ArrayBuffer[] = []): Promise<WorkerProgress | null> {
+    if (this.#death !== null) return Promise.reject(this.#death);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
@@ -108,10 +114,8 @@ export class QueueThread {
   }
 
   #end(): void {
-    const error = new WorkerError(
-      'ERR_ICX_WORKER_DEAD',
-      `queue ${this.setup.queue} is gone: ${this.#failure}`,
-    );
+    const error = new WorkerError(WORKER_DEAD, `queue ${this.setup.queue} is gone: ${this.#failure}`);
+    this.#death = error;
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
     if (!this.#stopping) this.#events.onDeath(this.setup.queue, this.#failure);
