@@ -29,6 +29,13 @@ const POLLIN = 1;
 /** ICMP answers are at most the IPv6 minimum MTU. */
 const ICMP_CAPACITY = 1_280;
 
+export interface QueueLoopEvents {
+  /** The path to a peer refused a frame as too large; told once a second at most. */
+  onPathTooSmall(slot: number): void;
+  /** About once a second. */
+  onHousekeeping(nowMs: number): void;
+}
+
 export class QueueLoop {
   readonly #tun: TunQueue;
   readonly #receiver: UdpReceiver;
@@ -40,14 +47,14 @@ export class QueueLoop {
   readonly #plainAt: number;
   readonly #icmpAt: number;
   readonly #keepalives: KeepaliveTimer;
-  readonly #onPathTooSmall: (slot: number) => void;
+  readonly #events: QueueLoopEvents;
   #pathReportedAtMs = 0;
 
-  constructor(setup: WorkerSetup, arena: Arena, engine: Engine, onPathTooSmall: (slot: number) => void) {
+  constructor(setup: WorkerSetup, arena: Arena, engine: Engine, events: QueueLoopEvents) {
     this.#arena = arena;
     this.#engine = engine;
     this.#wakeFd = setup.wakeFd;
-    this.#onPathTooSmall = onPathTooSmall;
+    this.#events = events;
     this.#tun = new TunQueue(setup.tunFd, arena);
     this.#receiver = new UdpReceiver(setup.udpFd, arena);
     this.#sender = new UdpSender(
@@ -162,12 +169,13 @@ export class QueueLoop {
     const now = nowMs();
     if (result === SendResult.tooLarge && now - this.#pathReportedAtMs >= HOUSEKEEPING_MS) {
       this.#pathReportedAtMs = now;
-      this.#onPathTooSmall(slot);
+      this.#events.onPathTooSmall(slot);
     }
   }
 
   #keepHouse(now: number): void {
     this.#engine.sweep(now);
     this.#keepalives.due(now, (slot) => this.sendKeepalive(slot, now));
+    this.#events.onHousekeeping(now);
   }
 }
