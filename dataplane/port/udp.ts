@@ -103,7 +103,7 @@ export class UdpSender {
   readonly fd: number;
   /** Where the next frame goes; `frameCapacity` bytes are free there. */
   nextAt: number;
-  /** Whether the kernel merges sends; goes off when the device below refuses. */
+  /** Whether the kernel merges sends; goes off when the device below refuses, until `retryGso`. */
   gso: boolean;
   readonly #arena: Arena;
   readonly #family: number;
@@ -173,6 +173,14 @@ export class UdpSender {
     this.#count++;
     this.nextAt = frameAt + len;
     if (this.nextAt > this.#lastStartAt || !this.gso) this.flush();
+  }
+
+  /**
+   * Has the kernel merge again, to be called about once a second: a device that refused may be
+   * another by now, and one peer's small path must not slow down all others for good.
+   */
+  retryGso(): void {
+    this.gso = true;
   }
 
   /** Sends what is queued. */

@@ -175,6 +175,7 @@ export class QueueLoop {
 
   #keepHouse(now: number): void {
     this.#engine.sweep(now);
+    this.#sender.retryGso();
     this.#keepalives.due(now, (slot) => this.sendKeepalive(slot, now));
     this.#events.onHousekeeping(now);
   }
