@@ -22,8 +22,8 @@ const INTERFACE: Help<typeof INTERFACE_FIELDS> = {
   routes: 'Whether to install a kernel route for every allowed_ips. Default: true.',
   pre_up: 'Shell commands run before the interface is made; %i is its name. A failure ends the start.',
   post_up: 'Shell commands run when everything is up. A failure ends the start.',
-  pre_down: 'Shell commands run before anything is taken down.',
-  post_down: 'Shell commands run when everything is gone.',
+  pre_down: 'Shell commands run before anything is taken down; killed after 0.6 s.',
+  post_down: 'Shell commands run when everything is gone; killed after 0.6 s.',
 };
 
 const METRICS: Help<typeof METRICS_FIELDS> = {

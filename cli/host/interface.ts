@@ -163,8 +163,15 @@ function keyOf(step: Step): string {
   return `-${step.family} ${step.add}`;
 }
 
+/**
+ * Packets that wait for the agent; beyond, the kernel drops them. A TUN's 500 are used up in 0.1 s
+ * at 40 Mbit/s, and a busy host lets a thread wait longer than that; Ethernet links have 1,000 too.
+ */
+const QUEUE_PACKETS = 1_000;
+
 function linkSteps(name: string, plan: InterfacePlan): Step[] {
-  return [{ family: 4, add: `link set dev ${name} mtu ${plan.mtuBytes} up`, remove: null }];
+  const add = `link set dev ${name} mtu ${plan.mtuBytes} txqueuelen ${QUEUE_PACKETS} up`;
+  return [{ family: 4, add, remove: null }];
 }
 
 /** `nodad`: nobody else has the address, and without it the first second of IPv6 would be lost. */

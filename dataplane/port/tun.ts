@@ -19,6 +19,8 @@ const IFF_TUN = 0x0001;
 const IFF_MULTI_QUEUE = 0x0100;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
+/** Refuse a device that exists: else a second agent would take packets from the first one's. */
+const IFF_TUN_EXCL = 0x8000;
 /** struct ifreq: 16 bytes of name, then the flags. */
 const IFREQ_LEN = 40;
 const IFREQ_FLAGS_AT = 16;
@@ -39,13 +41,15 @@ export interface TunDevice {
 /**
  * Creates a TUN device with `queues` queues.
  *
- * @throws {SystemCallError} when the device exists, /dev/net/tun is missing or CAP_NET_ADMIN is.
+ * @throws {SystemCallError} when an interface has the name, /dev/net/tun is missing or CAP_NET_ADMIN is.
  */
 export function openTun(name: string, queues: number): TunDevice {
   const flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0);
   const fds: number[] = [];
   try {
-    for (let queue = 0; queue < queues; queue++) fds.push(openQueue(name, flags));
+    for (let queue = 0; queue < queues; queue++) {
+      fds.push(openQueue(name, queue === 0 ? flags | IFF_TUN_EXCL : flags));
+    }
   } catch (error) {
     for (const fd of fds) close(fd);
     throw error;
@@ -62,6 +66,7 @@ function openQueue(name: string, flags: number): number {
   // No offloads: the kernel hands over packets of the device's MTU with their checksums done.
   if (ioctl(fd, TUNSETIFF, addressOf(ifreq)) < 0 || ioctl(fd, TUNSETOFFLOAD, 0) < 0) {
     const error = new SystemCallError(`create the TUN interface ${name}`);
+    if (error.errno === Errno.EBUSY) error.message += '; an interface of that name exists';
     close(fd);
     throw error;
   }

@@ -46,8 +46,8 @@ export interface UdpSocketOptions {
   readonly listen: string;
   /** UDP port; 0 lets the kernel choose. */
   readonly port: number;
-  /** Whether several sockets share the port. */
-  readonly reusePort: boolean;
+  /** Whether to join the sockets that {@link sharePort} was called for. */
+  readonly joinPort: boolean;
   /** Whether packets larger than the path may be fragmented instead of refused. */
   readonly fragment: boolean;
 }
@@ -65,7 +65,7 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
   const fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemCallError('open a UDP socket');
   try {
-    if (options.reusePort) require(fd, SOL_SOCKET, SO_REUSEPORT, 1, 'share the UDP port between queues');
+    if (options.joinPort) sharePort(fd);
     setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     setFragmentation(fd, family, options.fragment);
@@ -86,6 +86,18 @@ export function boundPort(fd: number): number {
   length.writeUInt32LE(SOCKADDR_IN6_LEN);
   if (getsockname(fd, addressOf(bytes), addressOf(length)) < 0) throw new SystemCallError('read a UDP port');
   return bytes.readUInt16BE(2);
+}
+
+/**
+ * Lets other sockets of this user have the port too.
+ *
+ * Called for the first socket once it is bound, not before: a port that another process has, even
+ * another agent that shares it between its own queues, is refused then.
+ *
+ * @throws {SystemCallError}
+ */
+export function sharePort(fd: number): void {
+  require(fd, SOL_SOCKET, SO_REUSEPORT, 1, 'share the UDP port between queues');
 }
 
 /** Lets packets larger than the path be fragmented, or refuses them with EMSGSIZE. */

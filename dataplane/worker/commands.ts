@@ -33,10 +33,10 @@ export class Commands {
         this.#learnEndpoint(command.slot, command.words);
         return null;
       case 'installRx':
-        for (const sa of command.sas) engine.installRx(sa, nowMs);
+        this.#install(command.sas, (sa) => engine.installRx(sa, nowMs));
         return null;
       case 'installTx':
-        for (const sa of command.sas) this.#installTx(sa, nowMs);
+        this.#install(command.sas, (sa) => this.#installTx(sa, nowMs));
         return null;
       case 'retireRx':
         for (const spi of command.spis) engine.retireRx(spi, command.graceMs, nowMs);
@@ -54,6 +54,15 @@ export class Commands {
         return this.#progress(command.slot);
       case 'stop':
         throw new TypeError('stop is handled by the loop');
+    }
+  }
+
+  /** The keys behind one that is refused are overwritten too. */
+  #install(sas: readonly SaSpec[], install: (sa: SaSpec) => void): void {
+    try {
+      for (const sa of sas) install(sa);
+    } finally {
+      for (const sa of sas) sa.key.fill(0);
     }
   }
 

@@ -55,4 +55,6 @@ export type WorkerReport =
   | { readonly kind: 'endpoint'; readonly slot: number; readonly words: Uint32Array }
   /** The path to a peer refused a frame as too large. */
   | { readonly kind: 'pathTooSmall'; readonly slot: number }
+  /** Somebody removed the TUN interface. */
+  | { readonly kind: 'interfaceLost' }
   | { readonly kind: 'stopped' };

@@ -26,12 +26,17 @@ const HOUSEKEEPING_MS = 1_000;
 /** struct pollfd */
 const POLLFD_LEN = 8;
 const POLLIN = 1;
+const POLLERR = 8;
+/** Places in the poll set. */
+const Poll = { tun: 0, udp: 1, wake: 2 } as const;
 /** ICMP answers are at most the IPv6 minimum MTU. */
 const ICMP_CAPACITY = 1_280;
 
 export interface QueueLoopEvents {
   /** The path to a peer refused a frame as too large; told once a second at most. */
   onPathTooSmall(slot: number): void;
+  /** Somebody removed the TUN interface; the loop goes on without it. */
+  onInterfaceLost(): void;
   /** About once a second. */
   onHousekeeping(nowMs: number): void;
 }
@@ -79,11 +84,11 @@ export class QueueLoop {
       const ready = poll(pollAddress, 3, HOUSEKEEPING_MS);
       const now = nowMs();
       if (ready > 0) {
-        if (this.#isReady(2)) {
+        if (this.#ready(Poll.wake) !== 0) {
           drainEventFd(this.#wakeFd);
           running = takeMessages();
         }
-        this.#move(this.#isReady(0), this.#isReady(1), now);
+        this.#move(now);
       }
       if (now >= housekeepingAtMs) {
         this.#keepHouse(now);
@@ -109,14 +114,23 @@ export class QueueLoop {
     return at;
   }
 
-  #isReady(index: number): boolean {
-    return this.#arena.view.getInt16(this.#pollAt + index * POLLFD_LEN + 6, true) !== 0;
+  /** What poll found, 0 for nothing. */
+  #ready(index: number): number {
+    return this.#arena.view.getInt16(this.#pollAt + index * POLLFD_LEN + 6, true);
   }
 
-  /** Takes turns between the two sides until one turn of each found them drained. */
-  #move(tunReady: boolean, udpReady: boolean, now: number): void {
-    if (tunReady) this.#moveTx(now);
-    if (udpReady) this.#moveRx(now);
+  /** Gives each side one turn, if it has something. */
+  #move(now: number): void {
+    const tun = this.#ready(Poll.tun);
+    if ((tun & POLLERR) !== 0) this.#loseInterface();
+    else if (tun !== 0) this.#moveTx(now);
+    if (this.#ready(Poll.udp) !== 0) this.#moveRx(now);
+  }
+
+  /** It would be ready for ever; poll passes over negative descriptors. */
+  #loseInterface(): void {
+    this.#arena.view.setInt32(this.#pollAt + Poll.tun * POLLFD_LEN, -1, true);
+    this.#events.onInterfaceLost();
   }
 
   #moveTx(now: number): void {
@@ -175,7 +189,6 @@ export class QueueLoop {
 
   #keepHouse(now: number): void {
     this.#engine.sweep(now);
-    this.#sender.retryGso();
     this.#keepalives.due(now, (slot) => this.sendKeepalive(slot, now));
     this.#events.onHousekeeping(now);
   }

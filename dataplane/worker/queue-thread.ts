@@ -3,9 +3,6 @@ import { Worker } from 'node:worker_threads';
 import { signalEventFd } from '../io/eventfd.ts';
 import type { WorkerCommand, WorkerProgress, WorkerReport, WorkerSetup } from './messages.ts';
 
-/** Code of a request whose thread is gone. */
-export const WORKER_DEAD = 'ERR_ICX_WORKER_DEAD';
-
 /** A command was refused by the engine's guards, or its worker is gone. */
 export class WorkerError extends Error {
   readonly code: string;
@@ -20,6 +17,7 @@ export class WorkerError extends Error {
 export interface QueueThreadEvents {
   onEndpoint(queue: number, slot: number, words: Uint32Array): void;
   onPathTooSmall(slot: number): void;
+  onInterfaceLost(): void;
   /** The thread ended without being told to. */
   onDeath(queue: number, reason: string): void;
 }
@@ -43,9 +41,8 @@ export class QueueThread {
   readonly #pending = new Map<number, Pending>();
   readonly #ended: Promise<void>;
   #nextId = 1;
+  #alive = true;
   #stopping = false;
-  /** Set once the thread is gone: nobody would answer any more. */
-  #death: WorkerError | null = null;
   #failure = 'it exited';
 
   constructor(setup: WorkerSetup, events: QueueThreadEvents) {
@@ -57,7 +54,7 @@ export class QueueThread {
         if (report.kind === 'ready') resolve(report);
         else this.#take(report);
       });
-      this.#worker.on('exit', () => reject(new WorkerError(WORKER_DEAD, this.#failure)));
+      this.#worker.on('exit', () => reject(new WorkerError('ERR_ICX_WORKER_DEAD', this.#failure)));
     });
     this.ready.catch(() => {});
     this.#worker.on('error', (error) => {
@@ -66,9 +63,14 @@ export class QueueThread {
     this.#ended = new Promise((resolve) => this.#worker.on('exit', () => resolve(this.#end())));
   }
 
+  get alive(): boolean {
+    return this.#alive;
+  }
+
   /** @throws {WorkerError} when the engine refuses or the worker is gone. */
   request(command: WorkerCommand, transfer: readonly ArrayBuffer[] = []): Promise<WorkerProgress | null> {
-    if (this.#death !== null) return Promise.reject(this.#death);
+    // Nobody would answer, and once the pool is closed the eventfd's number is another file's.
+    if (!this.#alive) return Promise.reject(this.#gone());
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
@@ -80,6 +82,7 @@ export class QueueThread {
   /** Resolves when the thread has ended; it gets `timeoutMs` to end by itself. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
+    this.#failure = 'it was stopped';
     this.#worker.postMessage({ id: 0, command: { kind: 'stop' } });
     signalEventFd(this.setup.wakeFd);
     const timer = setTimeout(() => void this.#worker.terminate(), timeoutMs);
@@ -101,6 +104,9 @@ export class QueueThread {
       case 'pathTooSmall':
         this.#events.onPathTooSmall(report.slot);
         break;
+      case 'interfaceLost':
+        this.#events.onInterfaceLost();
+        break;
       case 'ready':
       case 'stopped':
         break;
@@ -114,10 +120,14 @@ export class QueueThread {
   }
 
   #end(): void {
-    const error = new WorkerError(WORKER_DEAD, `queue ${this.setup.queue} is gone: ${this.#failure}`);
-    this.#death = error;
+    this.#alive = false;
+    const error = this.#gone();
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
     if (!this.#stopping) this.#events.onDeath(this.setup.queue, this.#failure);
+  }
+
+  #gone(): WorkerError {
+    return new WorkerError('ERR_ICX_WORKER_DEAD', `queue ${this.setup.queue} is gone: ${this.#failure}`);
   }
 }

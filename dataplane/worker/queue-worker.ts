@@ -34,6 +34,7 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
   engine.addNetwork(setup.vni);
   const loop = new QueueLoop(setup, arena, engine, {
     onPathTooSmall: (slot) => report({ kind: 'pathTooSmall', slot }),
+    onInterfaceLost: () => report({ kind: 'interfaceLost' }),
     onHousekeeping: (now) => endpoints.due(now),
   });
   report({ kind: 'ready', aead: provider.name, warning: warning ?? null });

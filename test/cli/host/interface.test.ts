@@ -79,7 +79,7 @@ describeHosts('HostInterface', () => {
       expect(made.removeSync()).toEqual([]);
     });
     host.ip('link set icx0 down');
-    host.ip('link set icx0 mtu 1500 addrgenmode eui64');
+    host.ip('link set icx0 mtu 1500 txqueuelen 500 addrgenmode eui64');
     expect(state(host)).toBe(before);
   });
 
@@ -145,7 +145,7 @@ describeHosts('HostInterface', () => {
       );
     });
     host.ip('link set icx0 down');
-    host.ip('link set icx0 mtu 1500 addrgenmode eui64');
+    host.ip('link set icx0 mtu 1500 txqueuelen 500 addrgenmode eui64');
     expect(state(host)).toBe(before);
   });
 
