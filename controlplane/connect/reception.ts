@@ -62,7 +62,7 @@ export class Reception {
       if (record === null) {
         leave();
         // The end of the stream need not be that of the connection.
-        stream.close(CLOSE_REASON);
+        stream.close(REFUSED);
       } else this.#introduce(stream, record, leave);
     } catch (error) {
       leave();
