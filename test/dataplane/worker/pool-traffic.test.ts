@@ -192,10 +192,12 @@ describeHosts('WorkerPool', () => {
         code: 'ERR_ICX_WORKER_DEAD',
         message: expect.stringMatching(new RegExp(`queue ${queues - 1} is gone: TypeError`)),
       });
+      expect(b.pool.fault).toMatch(/^queue \d is gone: TypeError/);
       const replaced = b.heard.replaced.length;
       expect((await b.pool.progress(1)).rxSas.length > 0).toBe(queues === 2);
       await b.pool.removePeer(2);
       await expect.poll(() => b.heard.replaced.length, { timeout: 10_000 }).toBe(replaced + 1);
+      expect(b.pool.fault).toBeNull();
       await b.pool.setPeers([peer({ slot: 3 })]);
     });
   });

@@ -198,6 +198,7 @@ describeHosts('WorkerPool', () => {
     const { pool, heard } = await open({ queues: 2 });
     host.ip('link del icxm0');
     await expect.poll(() => heard.lost, { timeout: 5_000 }).toBe(1);
+    expect(pool.fault).toBe('somebody removed the interface icxm0');
     expect(await cpuShare(500)).toBeLessThan(0.05);
     expect(heard.lost).toBe(1);
     await pool.setPeers([peer()]);
