@@ -12,7 +12,7 @@ import { HostInterface, removeStaleRules } from '../host/interface.ts';
 import { watchRoutes } from '../host/route-watch.ts';
 import type { AgentService } from './agent-service.ts';
 import { Endpoints } from './endpoints.ts';
-import { interfacePlan } from './interface-plan.ts';
+import { carriesIpv6, interfacePlan } from './interface-plan.ts';
 import { isOverlayAddress } from './overlay-address.ts';
 import { PeerObserver } from './peer-observer.ts';
 import { commonRoutes, controlPeer, peerSpec, routesOf } from './peer-specs.ts';
@@ -48,7 +48,6 @@ export class Network {
     this.#host = new HostInterface(own.name);
     this.#underlay = new Underlay({
       interfaceName: own.name,
-      hasIpv6: own.addresses.some((address) => address.includes(':')),
       dataPort: own.listenPort,
     });
   }
@@ -60,7 +59,7 @@ export class Network {
     await network.#openControlPlane(undo);
     const watch = watchRoutes({
       ownDevice: service.config.interface.name,
-      onChange: () => network.#underlayChanged(),
+      onChange: () => network.#hostMoved(),
       onNotice: (notice) => service.log.warn(notice),
     });
     undo.push('the watch on routes', () => watch.close());
@@ -107,7 +106,7 @@ export class Network {
     for (const { slot } of this.peers.entries()) {
       this.#underlay.setEndpoint(slot, this.#endpoints.get(slot));
     }
-    this.#mtu = await this.#underlay.measure(own.mtu);
+    this.#mtu = await this.#underlay.measure(own.mtu, carriesIpv6(config));
     await removeStaleRules(own.name);
     this.#pool = await WorkerPool.open(
       {
@@ -207,6 +206,12 @@ export class Network {
     this.#underlayChanged();
   }
 
+  /** Our address may be another: an authenticated frame teaches it to peers that only send to us. */
+  #hostMoved(): void {
+    for (const { slot } of this.peers.entries()) this.pool.sendKeepalive(slot);
+    this.#underlayChanged();
+  }
+
   #underlayChanged(): void {
     this.#control?.networkChanged();
     this.#refresh(this.#service.config).catch((error: Error) => {
@@ -222,7 +227,7 @@ export class Network {
 
   async #remeasure(config: Config): Promise<void> {
     const before = this.#mtu;
-    this.#mtu = await this.#underlay.measure(config.interface.mtu);
+    this.#mtu = await this.#underlay.measure(config.interface.mtu, carriesIpv6(config));
     if (before.mtuBytes !== this.#mtu.mtuBytes) {
       this.#service.log.info({ mtu: this.#mtu.mtuBytes, reason: this.#mtu.reason }, 'MTU changed');
     }

@@ -83,10 +83,12 @@ function interfaceStatus({ config, ...state }: AgentState): Status['interface'] 
 
 function peerStatus({ config, control, progress, pathMtuBytes }: PeerReading, nowMs: number): PeerStatus {
   // The control plane lists the SAs in use; the data plane still has those in their grace time.
-  const rx = currentSas(progress.rxSas, control?.rx ?? []).map(({ status }) => status);
-  const tx = currentSas(progress.txSas, control?.tx ?? []).map(
-    ({ status, sa }): TxSaStatus => ({ ...status, budget_used_ratio: sa.budgetUsed }),
-  );
+  // Each host numbers its own SPIs, so a sent one may equal a received one that is retired.
+  const [rxAges, txAges] = [agesOf(control?.rx), agesOf(control?.tx)];
+  const rx = progress.rxSas.filter(({ spi }) => rxAges.has(spi)).map((sa) => saStatus(sa, rxAges));
+  const tx = progress.txSas
+    .filter(({ spi }) => txAges.has(spi))
+    .map((sa): TxSaStatus => ({ ...saStatus(sa, txAges), budget_used_ratio: sa.budgetUsed }));
   return {
     name: config.name,
     public_key: encodeKey(config.publicKey),
@@ -119,18 +121,17 @@ function handshakeStatus(control: ControlStatus | undefined, nowMs: number): Pee
   };
 }
 
-/** Of one direction: both hosts number their own, so that an SPI may mean another SA in the other. */
-function currentSas(
-  sas: readonly SaProgress[],
-  current: ControlStatus['rx'],
-): { sa: SaProgress; status: SaStatus }[] {
-  const ages = new Map(current.map(({ spi, ageMs }) => [spi, ageMs]));
-  return sas.flatMap((sa) => {
-    const ageMs = ages.get(sa.spi);
-    if (ageMs === undefined) return [];
-    const { lane, packets } = sa;
-    return [{ sa, status: { spi: formatSpi(sa.spi), lane, age_seconds: seconds(ageMs), packets } }];
-  });
+function agesOf(sas: ControlStatus['rx'] = []): ReadonlyMap<number, number> {
+  return new Map(sas.map(({ spi, ageMs }) => [spi, ageMs]));
+}
+
+function saStatus(sa: SaProgress, ages: ReadonlyMap<number, number>): SaStatus {
+  return {
+    spi: formatSpi(sa.spi),
+    lane: sa.lane,
+    age_seconds: seconds(ages.get(sa.spi) ?? 0),
+    packets: sa.packets,
+  };
 }
 
 function endpointText({ address, port }: Endpoint): string {

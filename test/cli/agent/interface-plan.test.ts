@@ -1,6 +1,6 @@
 /** What the interface shall have on the host. */
-import { expect, test } from 'vitest';
-import { interfacePlan } from '../../../cli/agent/interface-plan.ts';
+import { describe, expect, test } from 'vitest';
+import { carriesIpv6, interfacePlan } from '../../../cli/agent/interface-plan.ts';
 import { agentConfig, peerConfig } from './samples.ts';
 
 const PEERS = [
@@ -38,4 +38,16 @@ test('interfacePlan() has no routes where the config wants none, but the rest', 
 test('interfacePlan() knows that WebTransport dials from any port', () => {
   const config = agentConfig(PEERS, { controlTransport: 'webtransport' });
   expect(interfacePlan(config, 1_392, [6_081], []).traffic.ephemeralControl).toBe(true);
+});
+
+describe('carriesIpv6()', () => {
+  test.each([
+    ['neither address nor route', '10.77.0.1/24', ['10.77.0.2/32'], true, false],
+    ['an address', 'fd77::1/64', ['10.77.0.2/32'], true, true],
+    ['a route', '10.77.0.1/24', ['10.77.0.2/32', 'fd77::2/128'], true, true],
+    ['a route that is not installed', '10.77.0.1/24', ['fd77::2/128'], false, false],
+  ])('%s of IPv6', (_, address, allowedIps, routes, expected) => {
+    const config = agentConfig([peerConfig(2, { allowedIps })], { addresses: [address], routes });
+    expect(carriesIpv6(config)).toBe(expected);
+  });
 });
