@@ -37,6 +37,8 @@ export class Network {
   #mtu = UNMEASURED;
   /** Refreshes of the interface, one at a time. */
   #refreshing: Promise<void> = Promise.resolve();
+  /** Whether a refresh waits that will see every change until it starts. */
+  #refreshWaits = false;
 
   private constructor(service: AgentService) {
     const { interface: own, peers } = service.config;
@@ -214,13 +216,19 @@ export class Network {
 
   #underlayChanged(): void {
     this.#control?.networkChanged();
-    this.#refresh(this.#service.config).catch((error: Error) => {
+    if (this.#refreshWaits) return;
+    this.#refreshWaits = true;
+    this.#refresh().catch((error: Error) => {
       this.#service.log.error({ reason: error.message }, 'cannot follow a change of the underlay');
     });
   }
 
-  #refresh(config: Config): Promise<void> {
-    const next = this.#refreshing.then(() => this.#remeasure(config));
+  /** @param config What a reload brings; left out, the config in force when its turn comes. */
+  #refresh(config?: Config): Promise<void> {
+    const next = this.#refreshing.then(() => {
+      if (config === undefined) this.#refreshWaits = false;
+      return this.#remeasure(config ?? this.#service.config);
+    });
     this.#refreshing = next.catch(() => {});
     return next;
   }

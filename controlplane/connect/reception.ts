@@ -59,8 +59,11 @@ export class Reception {
     const late = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => connection.close(REFUSED));
     try {
       const record = await stream.next();
-      if (record === null) leave();
-      else this.#introduce(stream, record, leave);
+      if (record === null) {
+        leave();
+        // The end of the stream need not be that of the connection.
+        stream.close(REFUSED);
+      } else this.#introduce(stream, record, leave);
     } catch (error) {
       leave();
       this.#turnAway(stream, error, null);
