@@ -169,6 +169,11 @@ export class ControlPlane {
     for (const tunnel of this.#tunnels.values()) tunnel.hurry();
   }
 
+  /** A peer is at another address than before: if it is not connected, it is dialled there at once. */
+  peerMoved(slot: number): void {
+    this.#tunnels.get(slot)?.hurry();
+  }
+
   status(): PeerStatus[] {
     return [...this.#tunnels.values()].map((tunnel) => tunnel.status());
   }

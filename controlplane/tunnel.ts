@@ -227,7 +227,7 @@ export class Tunnel {
         sas: this.sas,
         clock,
         random,
-        lifetimes: lifetimes(rekeyIntervalMs, session.dialled),
+        lifetimes: lifetimes(rekeyIntervalMs, session.dialled, random()),
         rekey: (due) => this.rekey(due),
       });
     }

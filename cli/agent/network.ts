@@ -124,7 +124,7 @@ export class Network {
       {
         onWorkerReplaced: (queue, reason) => this.#workerReplaced(queue, reason),
         onEndpoint: (slot, endpoint) => this.#endpointLearned(slot, endpoint),
-        onPathTooSmall: () => this.#underlayChanged(),
+        onPathTooSmall: () => this.#remeasureSoon(),
         onInterfaceLost: () => this.#service.fail(interfaceLost(own.name)),
       },
     );
@@ -198,24 +198,25 @@ export class Network {
     const addresses = await this.#resolve(host);
     const moved = this.#endpoints.noteResolved(host, addresses, this.peers.entries());
     for (const { slot } of moved) this.#underlay.setEndpoint(slot, this.#endpoints.get(slot));
-    if (moved.length > 0) this.#underlayChanged();
+    if (moved.length > 0) this.#remeasureSoon();
     return addresses;
   }
 
   #endpointLearned(slot: number, endpoint: Endpoint): void {
     if (!this.#underlay.setEndpoint(slot, endpoint)) return;
     this.observer.endpointLearned(this.peers.nameOf(slot), endpoint);
-    this.#underlayChanged();
+    this.#control?.peerMoved(slot);
+    this.#remeasureSoon();
   }
 
   /** Our address may be another: an authenticated frame teaches it to peers that only send to us. */
   #hostMoved(): void {
     for (const { slot } of this.peers.entries()) this.pool.sendKeepalive(slot);
-    this.#underlayChanged();
+    this.#control?.networkChanged();
+    this.#remeasureSoon();
   }
 
-  #underlayChanged(): void {
-    this.#control?.networkChanged();
+  #remeasureSoon(): void {
     if (this.#refreshWaits) return;
     this.#refreshWaits = true;
     this.#refresh().catch((error: Error) => {
