@@ -43,6 +43,7 @@ describe('icx completion bash', () => {
       ['man', 'gen'],
       ['genkey', 'genpsk'],
     ],
+    [['man', 'icx'], ['icx.toml']],
     [['check', 'icx8'], ['icx8.toml']],
     [['up', '--config', 'icx8'], ['icx8.toml']],
     [['nothing', ''], []],
@@ -61,7 +62,10 @@ describe('icx completion', () => {
 
   test.for(SHELLS)('%s accepts the script', async (shell, { skip }) => {
     const { stdout } = await cli.run(['completion', shell]);
-    const parsed = spawnSync(shell, ['-n'], { input: stdout, encoding: 'utf8' });
+    // From a file: fish does not read a socket, which is what spawnSync() makes of stdin.
+    const file = join(cli.dir, `icx.${shell}`);
+    writeFileSync(file, stdout);
+    const parsed = spawnSync(shell, ['-n', file], { encoding: 'utf8' });
     if (parsed.error !== undefined) skip(`${shell} is not installed`);
     expect([parsed.status, parsed.stderr]).toEqual([0, '']);
   });
