@@ -8,7 +8,7 @@ import { randomFillSync } from 'node:crypto';
 import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaProgress, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { CounterBlock } from '../path/counters.ts';
-import { openTun, type TunDevice } from '../port/tun.ts';
+import { openTun, type TunDevice, type TunOffloads } from '../port/tun.ts';
 import { openUdpSocket, setFragmentation, steerBySpi, type UdpSocket } from '../port/udp-socket.ts';
 import { formatEndpoint } from '../wire/endpoint.ts';
 import type { WorkerCommand, WorkerProgress, WorkerSetup } from './messages.ts';
@@ -43,9 +43,13 @@ export class WorkerPool implements DataPlane {
   /** One block of counters per worker. */
   readonly counters: readonly CounterBlock[];
   aead = '';
+  /** What segmenter and coalescer are made in. */
+  offloadCode = '';
   warning: string | null = null;
   /** Whether received datagrams come merged. */
   readonly gro: boolean;
+  /** Super-packets that the interface gives and takes. */
+  readonly offloads: TunOffloads;
   readonly #tun: TunDevice;
   readonly #sockets: readonly UdpSocket[];
   readonly #sendSockets: readonly UdpSocket[];
@@ -60,6 +64,7 @@ export class WorkerPool implements DataPlane {
     this.#events = events;
     this.#tun = openTun(options.interfaceName, options.queues);
     this.interfaceName = this.#tun.name;
+    this.offloads = this.#tun.offloads;
     const opened: UdpSocket[] = [];
     try {
       this.#sockets = this.#openGroup(options, opened);
@@ -83,8 +88,9 @@ export class WorkerPool implements DataPlane {
     try {
       for (const setup of pool.#setups) pool.#threads.push(pool.#startThread(setup));
       for (const thread of pool.#threads) {
-        const { aead, warning } = await thread.ready;
+        const { aead, offloadCode, warning } = await thread.ready;
         pool.aead = aead;
+        pool.offloadCode = offloadCode;
         pool.warning = warning;
       }
     } catch (error) {
@@ -128,6 +134,7 @@ export class WorkerPool implements DataPlane {
       udpFd: socket.fd,
       sendFd: this.#sendSockets[queue]?.fd ?? socket.fd,
       socketFamily: socket.family,
+      offloads: this.#tun.offloads,
       wakeFd: openEventFd(),
       vni: options.vni,
       controlPort: options.controlPort,

@@ -10,6 +10,7 @@ import { selectAead } from './aead-select.ts';
 import { applyCommand } from './commands.ts';
 import type { WorkerReport, WorkerRequest, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
+import { selectOffload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
 
 /** Read, batch and send buffers, message headers and scratch; measured need is 420 KiB. */
@@ -27,8 +28,15 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     onEndpoint: (peer) => report({ kind: 'endpoint', slot: peer.slot, words: peer.endpointWords.slice() }),
   });
   engine.addNetwork(setup.vni);
-  const loop = new QueueLoop(setup, arena, engine, (slot) => report({ kind: 'pathTooSmall', slot }));
-  report({ kind: 'ready', aead: provider.name, warning: warning ?? null });
+  const offload = selectOffload(arena, setup.offloads);
+  const loop = new QueueLoop(setup, arena, engine, offload, (slot) => report({ kind: 'pathTooSmall', slot }));
+  const warnings = [warning, offload.fallbackReason].filter((text) => text != null);
+  report({
+    kind: 'ready',
+    aead: provider.name,
+    offloadCode: offload.segmenter.name,
+    warning: warnings.length === 0 ? null : warnings.join('; '),
+  });
   loop.run(() => takeMessages(engine, loop, report));
   for (const peer of [...engine.peers()]) engine.removePeer(peer.slot);
   report({ kind: 'stopped' });
