@@ -53,10 +53,14 @@ export class MergeGroup {
     return this.end - this.at + (this.count - 1) * this.headerLen;
   }
 
-  /** Whether a packet of `len` bytes could be the next by its size, if it has the same header length. */
+  /**
+   * Whether the next packet, if it has `len` bytes and the same header length, could join where
+   * its header lies on the last payload: by its size, and without reaching the first header.
+   */
   fits(len: number): boolean {
     const payloadLen = len - this.headerLen;
-    return payloadLen > 0 && this.#hasRoom(payloadLen);
+    const isClear = this.end - this.headerLen >= this.at + this.headerLen;
+    return isClear && payloadLen > 0 && this.#hasRoom(payloadLen);
   }
 
   /** Becomes the group of the packet that lies at `at`. */

@@ -39,7 +39,8 @@ export class Group {
   nextSequence: u32;
 
   fits(len: usize): bool {
-    return len > this.headerLen && this.hasRoom(len - this.headerLen);
+    const isClear = this.end - this.at >= this.headerLen << 1;
+    return isClear && len > this.headerLen && this.hasRoom(len - this.headerLen);
   }
 
   start(len: usize, context: i32): void {
