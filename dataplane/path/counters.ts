@@ -109,7 +109,7 @@ export class CounterBlock {
   }
 
   /** Writer only: packets from the port were dropped. */
-  txDropped(slot: number, code: number, packets: number): void {
+  txDropped(slot: number, code: number, packets = 1): void {
     this.#add(slot, Column.txReceived, packets);
     this.#add(slot, DROP_BASE + code, packets);
   }

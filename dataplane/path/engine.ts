@@ -200,7 +200,7 @@ export class Engine {
     const peer = this.#encap.peer;
     const slot = peer === null ? 0 : peer.slot;
     if (result <= 0) {
-      this.#counters.txDropped(slot, -result, 1);
+      this.#counters.txDropped(slot, -result);
     } else {
       this.#counters.txDelivered(slot, packetLen);
       this.#countSealed(peer);
@@ -210,7 +210,7 @@ export class Engine {
 
   /** The port gave a packet that is none, or a super-packet that can't be cut. */
   countMalformed(): void {
-    this.#counters.txDropped(0, DropCode.txMalformed, 1);
+    this.#counters.txDropped(0, DropCode.txMalformed);
   }
 
   /**
