@@ -16,8 +16,11 @@ import { IpProtocol } from '../wire/upper-layer.ts';
 import { MergeCandidate } from './merge-candidate.ts';
 import { MergeGroup } from './merge-group.ts';
 
-/** Groups that may be open at a time. */
-export const OPEN_GROUPS = 4;
+/**
+ * Groups that may be open at a time. A packet of an interleaved flow costs some 30 ns more (it
+ * is copied behind its group) and saves a write of 550 ns; looking through eight costs 10 ns.
+ */
+export const OPEN_GROUPS = 8;
 /** Room of a group: virtio_net_hdr, packet, and what keeps neighbours on lines of their own. */
 const PLACE_LEN = 65_664;
 const PACKET_IN_PLACE_AT = 64;
