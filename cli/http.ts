@@ -28,7 +28,10 @@ interface Page {
 
 const TEXT = 'text/plain; charset=utf-8';
 
-/** @throws {CliError} ERR_ICX_HTTP when the address can't be bound. */
+/** The address to bind is on no interface of this host, now. */
+export const NO_ADDRESS = 'ERR_ICX_HTTP_ADDRESS';
+
+/** @throws {CliError} ERR_ICX_HTTP or NO_ADDRESS when the address can't be bound. */
 export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
   const server = createServer((incoming, response) => void serve(incoming, response, options));
   // Strangers may reach it when it isn't bound to loopback.
@@ -62,7 +65,8 @@ function bindError(error: NodeJS.ErrnoException, host: string, port: number): Cl
         ? 'this host has no such address'
         : (error.code ?? error.message);
   const hint = 'set another listen in [metrics], or false';
-  return new CliError(`cannot serve metrics at ${place}: ${reason}`, hint, Exit.failed, 'ERR_ICX_HTTP');
+  const code = error.code === 'EADDRNOTAVAIL' ? NO_ADDRESS : 'ERR_ICX_HTTP';
+  return new CliError(`cannot serve metrics at ${place}: ${reason}`, hint, Exit.failed, code);
 }
 
 function close(server: Server): Promise<void> {

@@ -1,9 +1,10 @@
 /** Manual pages in roff, made from the command definitions. */
 import type { Argument, Command, Option } from 'commander';
+import { CONFIG_HELP } from './config/help.ts';
 import { VERSION } from './version.ts';
 
 const FILES = [
-  ['/etc/icx/NAME.toml', 'Config of the interface NAME.'],
+  ['/etc/icx/NAME.toml', 'Config of the interface NAME: icx man icx.toml.'],
   ['/run/icx/NAME.sock', 'Admin socket of a running agent, mode 0600.'],
   ['http://127.0.0.1:6083/metrics', 'Prometheus metrics; /healthz and /readyz stand beside it.'],
 ] as const;
@@ -54,6 +55,24 @@ export function manPage(command: Command): string {
     section('SEE ALSO', seeAlso(command)),
   ];
   return `${sections.filter((text) => text !== '').join('\n')}\n`;
+}
+
+/** The page of the config file: every key of every section. */
+export function configPage(): string {
+  const sections = [
+    `.TH "ICX.TOML" 5 "" ${quote(`icx ${VERSION}`)} "icx manual"`,
+    section('NAME', 'icx.toml \\- config of an icx network interface'),
+    section(
+      'DESCRIPTION',
+      escapeRoff(
+        'A TOML file per interface, /etc/icx/NAME.toml by default. icx check FILE tells all that is wrong with one. ' +
+          'Unknown keys are errors; paths are relative to the file.',
+      ),
+    ),
+    ...CONFIG_HELP.map(([title, keys]) => entries(title, Object.entries(keys))),
+    section('SEE ALSO', escapeRoff('icx(1), icx-up(1), icx-check(1), icx-reload(1)')),
+  ];
+  return `${sections.join('\n')}\n`;
 }
 
 function childName(child: Command): string {

@@ -2,8 +2,8 @@
  * What the control plane is told about a peer, and what it tells about it.
  */
 import type { Suite } from '../dataplane/contract.ts';
-import type { RekeyTrigger } from './message.ts';
-import type { RekeyResult } from './rotator.ts';
+import type { RekeyTrigger } from './record/message.ts';
+import type { RekeyResult } from './rekey/rotator.ts';
 
 /** A configured peer. */
 export interface ControlPeer {

@@ -2,18 +2,19 @@
  * All peers of one agent: owns the transport, brings callers to their tunnels.
  */
 import type { DataPlane, Suite } from '../dataplane/contract.ts';
-import { Admission } from './admission.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { Admission } from './connect/admission.ts';
+import { Reception } from './connect/reception.ts';
 import { ControlError } from './control-error.ts';
 import type { ControlLog, ControlPeer, PeerEvents, PeerStatus } from './control-peer.ts';
+import { Tai64nClock } from './handshake/tai64n.ts';
 import { type Identity, peerDhPublic } from './identity.ts';
-import type { RekeyTrigger } from './message.ts';
-import { PeerSas } from './peer-sas.ts';
-import { Reception } from './reception.ts';
-import { lifetimes } from './rekey.ts';
-import type { PeerContext, RekeyResult } from './rotator.ts';
-import { SpiAllocator } from './spi.ts';
-import { Tai64nClock } from './tai64n.ts';
+import type { RekeyTrigger } from './record/message.ts';
+import type { PeerContext } from './rekey/peer-context.ts';
+import { PeerSas } from './rekey/peer-sas.ts';
+import { lifetimes } from './rekey/rekey.ts';
+import type { RekeyResult } from './rekey/rotator.ts';
+import { SpiAllocator } from './rekey/spi.ts';
 import type { ControlTransport, TransportOptions } from './transport/transport.ts';
 import { Tunnel, type TunnelHost } from './tunnel.ts';
 

@@ -2,18 +2,25 @@
  * One control connection to one peer: records in and out, authentication, liveness, its end.
  */
 import type { Timer } from './clock.ts';
+import { DEAD_AFTER_MS, Liveness } from './connect/liveness.ts';
 import { ControlError, reasonOf } from './control-error.ts';
-import type { Initiation } from './handshake.ts';
-import { HandshakeError } from './handshake-error.ts';
-import type { HandshakeSecrets } from './handshake-secrets.ts';
+import type { Initiation } from './handshake/handshake.ts';
+import { HandshakeError } from './handshake/handshake-error.ts';
+import type { HandshakeSecrets } from './handshake/handshake-secrets.ts';
 import type { Identity } from './identity.ts';
-import { DEAD_AFTER_MS, Liveness } from './liveness.ts';
-import type { ControlMessage, RekeyTrigger } from './message.ts';
-import { type ControlRecord, decodeRefusal, encodeRefusal, RecordError, RecordKind } from './record.ts';
-import type { RecordStream } from './record-stream.ts';
-import { type PeerContext, type RekeyResult, Rotator } from './rotator.ts';
-import { SealedChannel } from './sealed-channel.ts';
-import { Role } from './spi.ts';
+import type { ControlMessage, RekeyTrigger } from './record/message.ts';
+import {
+  type ControlRecord,
+  decodeRefusal,
+  encodeRefusal,
+  RecordError,
+  RecordKind,
+} from './record/record.ts';
+import type { RecordStream } from './record/record-stream.ts';
+import { SealedChannel } from './record/sealed-channel.ts';
+import type { PeerContext } from './rekey/peer-context.ts';
+import { type RekeyResult, Rotator } from './rekey/rotator.ts';
+import { Role } from './rekey/spi.ts';
 
 /** How a session ended. */
 export interface SessionEnd {

@@ -3,19 +3,20 @@
  * in time.
  */
 import type { Clock } from './clock.ts';
-import { Contenders } from './contenders.ts';
+import { Contenders } from './connect/contenders.ts';
+import { Dialler } from './connect/dialler.ts';
 import { ControlError } from './control-error.ts';
 import type { ControlLog, ControlPeer, PeerEvents, PeerState, PeerStatus } from './control-peer.ts';
-import { Dialler } from './dialler.ts';
-import type { Initiation } from './handshake.ts';
+import type { Initiation } from './handshake/handshake.ts';
 import { comparePublicKeys, type Identity } from './identity.ts';
-import type { RekeyTrigger } from './message.ts';
-import type { PeerSas } from './peer-sas.ts';
-import { RecordStream } from './record-stream.ts';
-import { lifetimes } from './rekey.ts';
-import { RekeySchedule } from './rekey-schedule.ts';
-import type { PeerContext, RekeyResult } from './rotator.ts';
-import type { SaSet } from './sa-ledger.ts';
+import type { RekeyTrigger } from './record/message.ts';
+import { RecordStream } from './record/record-stream.ts';
+import type { PeerContext } from './rekey/peer-context.ts';
+import type { PeerSas } from './rekey/peer-sas.ts';
+import { lifetimes } from './rekey/rekey.ts';
+import { RekeySchedule } from './rekey/rekey-schedule.ts';
+import type { RekeyResult } from './rekey/rotator.ts';
+import type { SaSet } from './rekey/sa-ledger.ts';
 import { Session, type SessionEnd } from './session.ts';
 import type { ControlTransport } from './transport/transport.ts';
 

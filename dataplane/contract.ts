@@ -77,6 +77,8 @@ export interface SaProgress {
   readonly lane: number;
   /** Frames sealed (send SA), or accepted by the replay window (receive SA). */
   readonly packets: number;
+  /** Frames below the highest counter that did not come (receive SA); 0 for a send SA. */
+  readonly missing: number;
   /** Share of the AEAD budget that is used, 0 to 1; 0 for a receive SA. */
   readonly budgetUsed: number;
 }
@@ -90,6 +92,7 @@ export interface PeerProgress {
   readonly rxBytes: number;
   readonly txPackets: number;
   readonly txBytes: number;
+  /** The send SAs in use, and the ones that they replaced, whose counts are final. */
   readonly txSas: readonly SaProgress[];
   readonly rxSas: readonly SaProgress[];
 }

@@ -12,18 +12,22 @@ import { readStatus } from './readings.ts';
 
 type RekeyOutcome = Awaited<ReturnType<Network['control']['rekey']>>[number];
 
+/** Ends the agent; `fault` is what its command then fails with. */
+export type End = (reason: string, fault?: CliError) => void;
+
 export class AgentService implements AgentApi {
   readonly identity: Identity;
   readonly log: Logger;
   readonly startedAtMs = Date.now();
   readonly #configFile: string;
-  readonly #end: (reason: string) => void;
+  readonly #end: End;
   #config: Config;
   #network: Network | null = null;
+  #hungUp = false;
   /** One reload at a time. */
   #reloading: Promise<unknown> = Promise.resolve();
 
-  constructor(config: Config, configFile: string, log: Logger, end: (reason: string) => void) {
+  constructor(config: Config, configFile: string, log: Logger, end: End) {
     this.identity = identityFromSeed(config.interface.seed);
     config.interface.seed.fill(0);
     this.#config = config;
@@ -44,9 +48,14 @@ export class AgentService implements AgentApi {
 
   ready(network: Network): void {
     this.#network = network;
-    process.on('SIGHUP', () => {
-      this.reload().catch((error: Error) => this.log.error({ reason: error.message }, 'reload refused'));
-    });
+    if (this.#hungUp) this.hangUp();
+  }
+
+  /** SIGHUP: a reload, after the start if that is not over yet. */
+  hangUp(): void {
+    this.#hungUp = this.#network === null;
+    if (this.#hungUp) return;
+    this.reload().catch((error: Error) => this.log.error({ reason: error.message }, 'reload refused'));
   }
 
   async status(): Promise<Status> {
@@ -74,16 +83,22 @@ export class AgentService implements AgentApi {
     this.#end('icx down');
   }
 
+  /** There is nothing left that the agent could do. */
+  fail(fault: CliError): void {
+    this.#end(fault.message, fault);
+  }
+
   async #reload(): Promise<ReloadReport> {
     const network = this.#running();
     const { next, changes } = this.#compare(this.#configFile);
-    if (changes.length > 0) await network.apply(next);
     // What needs a restart stays as it runs, and is told again by the next reload.
-    this.#config = {
+    const config = {
       ...next,
       interface: { ...this.#config.interface, ...liveInterface(next) },
       metrics: this.#config.metrics,
     };
+    if (changes.length > 0) await network.apply(config);
+    this.#config = config;
     this.log.level = next.log.level;
     this.log.info({ changes: changes.length }, 'reloaded');
     return { interface: this.#config.interface.name, applied: true, changes };

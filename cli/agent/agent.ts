@@ -4,16 +4,18 @@
  * Whatever is made is put on an undo stack the moment it exists, so that a start that fails
  * half-way and an agent that ends leave the same behind: nothing.
  */
+import { once } from 'node:events';
 import { wipeIdentity } from '../../controlplane/identity.ts';
 import { notifyServiceManager } from '../../dataplane/io/notify-socket.ts';
 import { openAdminSocket } from '../admin-socket.ts';
+import { CliError, Exit } from '../cli-error.ts';
 import type { Config } from '../config/types.ts';
 import { runHooks } from '../host/hooks.ts';
-import { openMonitor } from '../http.ts';
 import type { Logger } from '../logger.ts';
 import { Metrics } from '../metrics.ts';
 import { VERSION } from '../version.ts';
-import { AgentService } from './agent-service.ts';
+import { AgentService, type End } from './agent-service.ts';
+import { openMonitorPatiently } from './monitor.ts';
 import { Network } from './network.ts';
 import { readMetrics } from './readings.ts';
 import { UndoStack } from './undo-stack.ts';
@@ -26,15 +28,18 @@ export interface RunOptions {
 
 /** Longest time an orderly end may take before the process goes anyway. */
 const STOP_MS = 1_800;
+/** What pre_down has of it, and post_down again. */
+const DOWN_HOOKS_MS = 600;
 
 /**
- * Runs until SIGTERM, SIGINT or `icx down`, then resolves with everything removed.
+ * Runs until SIGTERM, SIGINT or `icx down`, then resolves with everything removed. A start that is
+ * interrupted ends the same way.
  *
- * @throws {Error} with a stable `code` when it can't start; nothing is left then.
+ * @throws {Error} with a stable `code` when it can't start or go on; nothing is left then.
  */
 export async function runAgent(config: Config, { log, configFile }: RunOptions): Promise<void> {
   const undo = new UndoStack();
-  const { ended, end } = endSignal();
+  const { ended, end } = endSignal(log);
   const unwind = (): Promise<void> =>
     undo.unwind((what, error) => log.error({ err: error }, `cannot remove ${what}`));
   const crash = (error: unknown): void => {
@@ -45,43 +50,49 @@ export async function runAgent(config: Config, { log, configFile }: RunOptions):
   };
   process.once('uncaughtException', crash).once('unhandledRejection', crash);
   try {
-    await start(config, log, configFile, undo, end);
+    await start(new AgentService(config, configFile, log, end), undo, ended);
     log.info({ version: VERSION, pid: process.pid }, 'up');
-    log.info({ reason: await ended }, 'going down');
-    notify('STOPPING=1');
-    setTimeout(() => process.exit(0), STOP_MS).unref();
+    if (!ended.aborted) await once(ended, 'abort');
+  } catch (error) {
+    // What a start that is interrupted trips over is of no interest.
+    if (!ended.aborted) throw error;
   } finally {
     await unwind();
   }
   log.info('down');
+  if (ended.reason instanceof CliError) throw ended.reason;
 }
 
-async function start(
-  config: Config,
-  log: Logger,
-  configFile: string,
-  undo: UndoStack,
-  end: (reason: string) => void,
-): Promise<void> {
+/** @param ended Makes it throw at the next step. */
+async function start(service: AgentService, undo: UndoStack, ended: AbortSignal): Promise<void> {
+  const { config, log } = service;
   const { interface: own } = config;
-  const service = new AgentService(config, configFile, log, end);
   undo.push('keys in memory', () => wipeIdentity(service.identity));
+  process.on('SIGHUP', () => service.hangUp());
   const admin = await openAdminSocket({
     info: { interface: own.name, pid: process.pid, version: VERSION },
     api: service,
   });
   undo.push('the admin socket', () => admin.close());
   process.once('exit', () => admin.removeSync());
-  undo.push('post_down commands', () =>
-    runHooks('post_down', service.config.interface.postDown, own.name, log),
-  );
-  await runHooks('pre_up', own.preUp, own.name, log);
+  undo.push('post_down commands', () => runDownHooks('post_down', service));
+  await runHooks('pre_up', own.preUp, own.name, log, { interrupt: ended });
+  ended.throwIfAborted();
   const network = await Network.open(service, undo);
   await openMetrics(service, network, undo);
-  await runHooks('post_up', own.postUp, own.name, log);
-  undo.push('pre_down commands', () => runHooks('pre_down', service.config.interface.preDown, own.name, log));
+  ended.throwIfAborted();
+  undo.push('pre_down commands', () => runDownHooks('pre_down', service));
+  await runHooks('post_up', own.postUp, own.name, log, { interrupt: ended });
+  ended.throwIfAborted();
   service.ready(network);
-  notify(`READY=1\nSTATUS=${own.name} is up`);
+  notify(`READY=1\nSTATUS=${own.name} is up`, log);
+}
+
+/** With a limit, so that a hook that hangs does not keep the interface. */
+function runDownHooks(stage: 'pre_down' | 'post_down', { config, log }: AgentService): Promise<void> {
+  const { name, preDown, postDown } = config.interface;
+  const interrupt = AbortSignal.timeout(DOWN_HOOKS_MS);
+  return runHooks(stage, stage === 'pre_down' ? preDown : postDown, name, log, { interrupt });
 }
 
 async function openMetrics(service: AgentService, network: Network, undo: UndoStack): Promise<void> {
@@ -97,27 +108,44 @@ async function openMetrics(service: AgentService, network: Network, undo: UndoSt
   });
   network.observer.recordTo(metrics);
   if (listen === null) return;
-  const monitor = await openMonitor({
-    ...listen,
-    metrics,
-    health: () => network.fault,
-    readiness: () => service.missing ?? network.fault,
-  });
+  const monitor = await openMonitorPatiently(
+    {
+      ...listen,
+      metrics,
+      health: () => network.fault,
+      readiness: () => service.missing ?? network.fault,
+    },
+    service.log,
+  );
   undo.push('the metrics port', () => monitor.close());
 }
 
-/** Resolves `ended` with the first reason to end. */
-function endSignal(): { ended: Promise<string>; end: (reason: string) => void } {
-  let end: (reason: string) => void = () => {};
-  const ended = new Promise<string>((resolve) => {
-    end = resolve;
-  });
-  process.once('SIGTERM', () => end('SIGTERM')).once('SIGINT', () => end('SIGINT'));
-  return { ended, end };
+/**
+ * What ends the agent, from now on and for good: a second Ctrl-C must not cut the first one short.
+ *
+ * However it stands then, the process is gone after {@link STOP_MS}; exit handlers take back what
+ * would outlive it.
+ */
+function endSignal(log: Logger): { ended: AbortSignal; end: End } {
+  const controller = new AbortController();
+  const end: End = (reason, fault) => {
+    if (controller.signal.aborted) return;
+    log.info({ reason }, 'going down');
+    setTimeout(() => process.exit(fault?.exit ?? Exit.done), STOP_MS).unref();
+    notify('STOPPING=1', log);
+    controller.abort(fault);
+  };
+  process.on('SIGTERM', () => end('SIGTERM')).on('SIGINT', () => end('SIGINT'));
+  return { ended: controller.signal, end };
 }
 
-/** Tells systemd, if it asked to be told. @see sd_notify(3) */
-function notify(state: string): void {
+/** Tells systemd, if it asked to be told; packets flow whether it hears or not. @see sd_notify(3) */
+function notify(state: string, log: Logger): void {
   const path = process.env.NOTIFY_SOCKET;
-  if (path !== undefined && path !== '') notifyServiceManager(path, state);
+  if (path === undefined || path === '') return;
+  try {
+    notifyServiceManager(path, state);
+  } catch (error) {
+    log.warn({ reason: (error as Error).message }, 'the service manager was not told');
+  }
 }

@@ -2,21 +2,30 @@
 import type { Config } from '../config/types.ts';
 import type { InterfacePlan } from '../host/interface.ts';
 
-/** @param endpoints Underlay addresses of the peers that are known. */
-export function interfacePlan(config: Config, mtuBytes: number, endpoints: readonly string[]): InterfacePlan {
+/** A peer whose underlay address is known. */
+export interface ReachablePeer {
+  readonly address: string;
+  readonly controlPort: number;
+}
+
+/** @param dataPorts UDP source ports of the data plane. */
+export function interfacePlan(
+  config: Config,
+  mtuBytes: number,
+  dataPorts: readonly number[],
+  reachable: readonly ReachablePeer[],
+): InterfacePlan {
   const { interface: own, peers } = config;
   return {
     addresses: own.addresses,
     mtuBytes,
     routes: own.routes ? peers.flatMap((peer) => peer.allowedIps) : [],
-    endpoints,
+    endpoints: [...new Set(reachable.map(({ address }) => address))],
     traffic: {
-      dataPort: own.listenPort,
+      dataPorts,
       controlPort: own.controlPort,
       ephemeralControl: own.controlTransport === 'webtransport',
-      controlTargets: peers.flatMap((peer) =>
-        endpoints.map((address) => ({ address, port: peer.controlPort })),
-      ),
+      controlTargets: reachable.map(({ address, controlPort }) => ({ address, port: controlPort })),
     },
   };
 }

@@ -1,10 +1,12 @@
 /**
  * The running network: both planes and the interface, kept in step with config and underlay.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { ControlPlane } from '../../controlplane/control-plane.ts';
 import { openTransport } from '../../controlplane/transport/select.ts';
 import { type Endpoint, type PeerSpec, Suite } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
+import { CliError, Exit } from '../cli-error.ts';
 import type { Config } from '../config/types.ts';
 import { HostInterface, removeStaleRules } from '../host/interface.ts';
 import { watchRoutes } from '../host/route-watch.ts';
@@ -119,14 +121,18 @@ export class Network {
         onWorkerReplaced: (queue, reason) => this.#workerReplaced(queue, reason),
         onEndpoint: (slot, endpoint) => this.#endpointLearned(slot, endpoint),
         onPathTooSmall: () => this.#underlayChanged(),
+        onInterfaceLost: () => this.#service.fail(interfaceLost(own.name)),
       },
     );
     undo.push(`the interface ${own.name}`, () => this.pool.close());
+    // Its first part tells the threads to end: the process would wait until they wake by themselves.
+    process.once('exit', () => void this.pool.close());
     if (this.pool.warning !== null) log.warn(this.pool.warning);
     await this.pool.setPeers(this.#specs());
     undo.push('addresses and routes', () => this.#removeFromHost());
     process.once('exit', () => this.#host.removeSync());
-    await this.#host.apply(interfacePlan(config, this.#mtu.mtuBytes, this.#underlay.addresses()));
+    await this.#applyToHost(config);
+    for (const warning of this.#host.warnings()) log.warn(warning);
     log.info({ mtu: this.#mtu.mtuBytes, reason: this.#mtu.reason, aead: this.pool.aead }, 'interface is up');
   }
 
@@ -173,7 +179,7 @@ export class Network {
   async #setPeer(config: Config['peers'][number]): Promise<void> {
     const before = this.peers.findKey(config.publicKey);
     const entry = this.peers.add(config);
-    if (before === undefined || before.config.endpoint?.host !== config.endpoint?.host) {
+    if (!isDeepStrictEqual(before?.config.endpoint, config.endpoint)) {
       await this.#endpoints.refresh(entry);
       this.#underlay.setEndpoint(entry.slot, this.#endpoints.get(entry.slot));
     }
@@ -219,19 +225,32 @@ export class Network {
     }
     this.pool.setFragmentation(this.#mtu.fragment);
     await this.pool.setPeers(this.#specs());
-    await this.#host.apply(interfacePlan(config, this.#mtu.mtuBytes, this.#underlay.addresses()));
+    await this.#applyToHost(config);
     for (const [slot, mtuBytes] of this.#mtu.byPeer) this.#control?.sendPath(slot, mtuBytes);
+  }
+
+  async #applyToHost(config: Config): Promise<void> {
+    const reachable = this.peers.entries().flatMap(({ slot, config: { controlPort } }) => {
+      const endpoint = this.#underlay.endpoint(slot);
+      return endpoint === null ? [] : [{ address: endpoint.address, controlPort }];
+    });
+    await this.#host.apply(interfacePlan(config, this.#mtu.mtuBytes, this.pool.sourcePorts, reachable));
   }
 
   /** Counters and windows died with the thread: every peer's SAs are agreed anew. */
   #workerReplaced(queue: number, reason: string): void {
     this.#service.log.error({ queue, reason }, 'a queue died and was replaced; rekeying all peers');
-    this.control.rekey([], 'reconnect').catch(() => {});
+    this.#control?.rekey([], 'reconnect').catch(() => {});
   }
 
   #removeFromHost(): void {
     for (const problem of this.#host.removeSync()) this.#service.log.warn(problem);
   }
+}
+
+function interfaceLost(name: string): CliError {
+  const hint = 'start the agent again, and let it remove the interface itself: icx down';
+  return new CliError(`somebody removed the interface ${name}`, hint, Exit.failed, 'ERR_ICX_INTERFACE_LOST');
 }
 
 function sameKey(a: Uint8Array, b: Uint8Array): boolean {

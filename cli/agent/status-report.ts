@@ -82,11 +82,13 @@ function interfaceStatus({ config, ...state }: AgentState): Status['interface'] 
 }
 
 function peerStatus({ config, control, progress, pathMtuBytes }: PeerReading, nowMs: number): PeerStatus {
+  // The control plane lists the SAs in use; the data plane still has those in their grace time.
   const ages = new Map([...(control?.rx ?? []), ...(control?.tx ?? [])].map((sa) => [sa.spi, sa.ageMs]));
-  const rx = progress.rxSas.map((sa) => saStatus(sa, ages.get(sa.spi)));
-  const tx = progress.txSas.map(
-    (sa): TxSaStatus => ({ ...saStatus(sa, ages.get(sa.spi)), budget_used_ratio: sa.budgetUsed }),
-  );
+  const current = (sa: SaProgress): boolean => ages.has(sa.spi);
+  const rx = progress.rxSas.filter(current).map((sa) => saStatus(sa, ages.get(sa.spi)));
+  const tx = progress.txSas
+    .filter(current)
+    .map((sa): TxSaStatus => ({ ...saStatus(sa, ages.get(sa.spi)), budget_used_ratio: sa.budgetUsed }));
   return {
     name: config.name,
     public_key: encodeKey(config.publicKey),
@@ -119,7 +121,6 @@ function handshakeStatus(control: ControlStatus | undefined, nowMs: number): Pee
   };
 }
 
-/** A retired SA is no longer the control plane's business; its age is not kept. */
 function saStatus(sa: SaProgress, ageMs: number | undefined): SaStatus {
   return {
     spi: formatSpi(sa.spi),

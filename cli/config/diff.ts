@@ -8,7 +8,6 @@ import type { Config, InterfaceConfig, PeerConfig } from './types.ts';
 const LIVE_INTERFACE_KEYS: ReadonlySet<keyof InterfaceConfig> = new Set([
   'addresses',
   'mtu',
-  'rekeyIntervalMs',
   'routes',
   'preDown',
   'postDown',

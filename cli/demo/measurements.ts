@@ -127,5 +127,10 @@ async function rekey(agent: DemoAgent): Promise<number> {
   const [peer] = report.peers;
   if (peer === undefined) throw new Error(`agent ${agent.host} has no peer to rekey`);
   if (!peer.ok) throw new Error(`agent ${agent.host} could not rekey: ${peer.error}`);
+  if ((peer.lost_packets ?? 0) > 0) {
+    throw new Error(
+      `the rekey by agent ${agent.host} lost ${peer.lost_packets} of ${peer.sent_packets} packets`,
+    );
+  }
   return peer.duration_ms;
 }

@@ -21,6 +21,13 @@ export class HookError extends Error {
   }
 }
 
+export interface HookOptions {
+  /** Per command; then it is killed with all it started. */
+  readonly timeoutMs?: number;
+  /** Kills the command that runs and starts no other; it counts as failed. */
+  readonly interrupt?: AbortSignal;
+}
+
 const TIMEOUT_MS = 30_000;
 /** For output that is still in the pipe when the shell ends. */
 const OUTPUT_GRACE_MS = 200;
@@ -30,7 +37,6 @@ const OUTPUT_GRACE_MS = 200;
  *
  * Going up, the first failure ends it; going down, failures are logged and the rest still runs.
  *
- * @param timeoutMs Per command; then it is killed with all it started.
  * @throws {HookError} for pre_up and post_up only.
  */
 export async function runHooks(
@@ -38,11 +44,12 @@ export async function runHooks(
   commands: readonly string[],
   interfaceName: string,
   log: HookLog,
-  timeoutMs: number = TIMEOUT_MS,
+  { timeoutMs = TIMEOUT_MS, interrupt = new AbortController().signal }: HookOptions = {},
 ): Promise<void> {
   for (const template of commands) {
     const command = template.replaceAll('%i', interfaceName);
-    const failure = await runShell(command, timeoutMs, (line) => log.info({ hook: stage }, line));
+    const onLine = (line: string) => log.info({ hook: stage }, line);
+    const failure = await runShell(command, { timeoutMs, interrupt }, onLine);
     if (failure === null) continue;
     const error = new HookError(stage, command, failure);
     if (stage === 'pre_up' || stage === 'post_up') throw error;
@@ -53,9 +60,10 @@ export async function runHooks(
 /** @returns null, or what went wrong. */
 function runShell(
   command: string,
-  timeoutMs: number,
+  { timeoutMs, interrupt }: Required<HookOptions>,
   onLine: (line: string) => void,
 ): Promise<string | null> {
+  if (interrupt.aborted) return Promise.resolve('interrupted');
   return new Promise((resolve) => {
     // A process group of its own, so that a timeout reaches what the shell started.
     const child = spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -64,15 +72,19 @@ function runShell(
       timedOut = true;
       killGroup(child.pid);
     }, timeoutMs);
+    const stop = () => killGroup(child.pid);
+    interrupt.addEventListener('abort', stop);
     const flush = [child.stdout, child.stderr].map((stream) => splitLines(stream, onLine));
     const finish = (result: string | null) => {
       clearTimeout(timer);
+      interrupt.removeEventListener('abort', stop);
       for (const end of flush) end();
       resolve(result);
     };
     child.on('error', (error) => finish(error.message));
     const judge = (code: number | null, signal: NodeJS.Signals | null) => {
       if (timedOut) finish(`still running after ${timeoutMs / 1000} s`);
+      else if (interrupt.aborted && code !== 0) finish('interrupted');
       else if (signal !== null) finish(`ended by ${signal}`);
       else finish(code === 0 ? null : `exit status ${code}`);
     };

@@ -92,7 +92,8 @@ export function ipBatchSync(commands: readonly string[], family: Family): string
   }
 }
 
-const ALREADY_GONE = /Cannot find device|No such process|No such file|Cannot assign requested address/;
+const ALREADY_GONE =
+  /Cannot find device|No such process|No such file|Cannot assign requested address|[Aa]ddress not found/;
 
 /** With -force, each failure prints its reason and then the number of its line. */
 function failures(commands: readonly string[], stderr: string): string[] {

@@ -16,7 +16,8 @@ import type { Family } from './ip.ts';
 
 /** Our packets on the underlay. */
 export interface OwnTraffic {
-  readonly dataPort: number;
+  /** UDP source ports of the data plane: every lane has one. */
+  readonly dataPorts: readonly number[];
   readonly controlPort: number;
   /**
    * Whether control connections may leave from a port of the kernel's choice (HTTP/2 over TCP,
@@ -79,8 +80,7 @@ export function policyRules(
 function ownSelectors(family: Family, traffic: OwnTraffic): string[] {
   // iif lo is what this host sends itself: packets forwarded from others never leak past the overlay.
   const selectors = [
-    `iif lo ipproto udp sport ${traffic.dataPort}`,
-    `iif lo ipproto udp sport ${traffic.controlPort}`,
+    ...[...traffic.dataPorts, traffic.controlPort].map((port) => `iif lo ipproto udp sport ${port}`),
   ];
   if (!traffic.ephemeralControl) return selectors;
   // Bound to the peer's address: anyone's traffic to that port elsewhere belongs in the overlay.

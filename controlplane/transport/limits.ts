@@ -19,3 +19,5 @@ export const GOODBYE_MS = 400;
 export const PIECE_LEN = 16_384;
 /** Characters of a close reason that are sent, or taken from a peer. */
 export const MAX_REASON_LEN = 200;
+/** Time for a TCP connection to close by itself after its session did. */
+export const LINGER_MS = 100;

@@ -23,6 +23,8 @@ export class QuicConnection implements ControlConnection {
   readonly closed: Promise<CloseInfo>;
   /** Null once closed: the library's objects keep the socket open as long as they are referred to. */
   #live: { connection: IrohConnection; stream: IrohStream } | null;
+  /** Settles when every write so far has. */
+  #written: Promise<void> = Promise.resolve();
   #closing: string | null = null;
   #ended: CloseInfo | null = null;
 
@@ -32,11 +34,6 @@ export class QuicConnection implements ControlConnection {
     this.remoteAddress = facts.remoteAddress;
     this.#live = { connection, stream };
     this.closed = connection.closed().then((text) => this.#end(text));
-  }
-
-  /** Datagrams received so far: tells a path that is alive from one that is not. */
-  get receivedDatagrams(): number {
-    return this.#live?.connection.stats().udpRxDatagrams ?? 0;
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -50,10 +47,18 @@ export class QuicConnection implements ControlConnection {
     }
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#closing !== null) return Promise.reject(this.#closedError(''));
+    // The library takes writes that overlap in any order.
+    const written = this.#written.then(() => this.#writePieces(bytes));
+    this.#written = written.catch(() => {});
+    return written;
+  }
+
+  async #writePieces(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; at += PIECE_LEN) {
       const live = this.#live;
-      if (live === null || this.#closing !== null) throw this.#closedError('');
+      if (live === null) throw this.#closedError('');
       try {
         // The library takes number[] only; control messages are a few KiB.
         await live.stream.send.writeAll(Array.from(bytes.subarray(at, at + PIECE_LEN)));
@@ -76,7 +81,7 @@ export class QuicConnection implements ControlConnection {
     // CONNECTION_CLOSE overtakes stream data (RFC 9000 §10.2): wait until the peer has it.
     const { send } = live.stream;
     await settledWithin(
-      send.finish().then(() => send.stopped()),
+      this.#written.then(() => send.finish()).then(() => send.stopped()),
       FLUSH_MS,
     );
     closeConnection(live.connection, CloseCode.done, reason);

@@ -10,7 +10,7 @@ import { type IrohConnection, type IrohEndpoint, irohLibrary } from './quic-libr
 import { joinHostPort } from './socket-address.ts';
 import type { DialTarget } from './transport.ts';
 
-/** After this long without an answer, connections to the same peer are looked at. */
+/** After this long without an answer, older connections to the same peer are given up. */
 const SUSPECT_AFTER_MS = 2_000;
 
 /**
@@ -22,14 +22,48 @@ export async function dialQuic(
   target: DialTarget,
   connections: ConnectionSet<QuicConnection>,
 ): Promise<QuicConnection> {
-  const stopWatching = closeDeadPaths(target, connections);
+  const attempt = connectPastDeadPaths(endpoint, target, connections);
   try {
-    return await withDeadline(connect(endpoint, target), target.timeoutMs, (late) => late.close('too late'));
+    return await withDeadline(attempt, target.timeoutMs, (late) => late.close('too late'));
   } catch (error) {
     throw error instanceof DeadlineError ? dialTimeout(target) : dialError(error, target);
-  } finally {
-    stopWatching();
   }
+}
+
+/**
+ * Connects; when no answer comes, closes the connections to the peer that stood before, and
+ * tries once more beside the first attempt.
+ *
+ * While such a connection exists, the library sends a new dial's packets along its path and not
+ * to the address it was given: a peer that moved would stay out of reach until the old
+ * connection times out (30 s). A path that leaves a dial unanswered is of no use to the old
+ * connection either, even if the peer can still be heard on it. The first attempt may stay
+ * bound to the dead path.
+ */
+async function connectPastDeadPaths(
+  endpoint: IrohEndpoint,
+  target: DialTarget,
+  connections: ConnectionSet<QuicConnection>,
+): Promise<QuicConnection> {
+  const older = connections.of(target.peerKey);
+  const first = connect(endpoint, target);
+  if (older.length === 0 || (await settles(first, SUSPECT_AFTER_MS))) return await first;
+  for (const connection of older) connection.close('the path to the peer is dead');
+  await Promise.all(older.map((connection) => connection.closed));
+  const second = connect(endpoint, target);
+  const winner = await Promise.race([first, second]);
+  for (const attempt of [first, second]) {
+    attempt.then((other) => other !== winner && other.close('another attempt was faster')).catch(() => {});
+  }
+  return winner;
+}
+
+/** Whether `work` comes to an end, good or bad, within the time. */
+async function settles(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  return await withDeadline(work, limitMs).then(
+    () => true,
+    (error) => !(error instanceof DeadlineError),
+  );
 }
 
 async function connect(endpoint: IrohEndpoint, target: DialTarget): Promise<QuicConnection> {
@@ -46,30 +80,9 @@ async function connect(endpoint: IrohEndpoint, target: DialTarget): Promise<Quic
   });
 }
 
+/** The peer may have closed by now, and said why: that tells more than the failed call. */
 function abandon(connection: IrohConnection, error: unknown): never {
+  const cause = connection.closeReason() ?? error;
   closeConnection(connection, CloseCode.done, 'no stream could be opened');
-  throw error;
-}
-
-/**
- * Closes connections to the peer that heard nothing while we waited for its answer.
- *
- * While one exists, the library sends a new dial's packets along that connection's path and
- * never to the address it was given: a peer that moved would stay out of reach until the old
- * connection times out (30 s).
- */
-function closeDeadPaths(target: DialTarget, connections: ConnectionSet<QuicConnection>): () => void {
-  const before = connections.of(target.peerKey).map((connection) => ({
-    connection,
-    received: connection.receivedDatagrams,
-  }));
-  const timer = setTimeout(
-    () => {
-      for (const { connection, received } of before) {
-        if (connection.receivedDatagrams === received) connection.close('the path to the peer is dead');
-      }
-    },
-    Math.min(SUSPECT_AFTER_MS, target.timeoutMs / 2),
-  );
-  return () => clearTimeout(timer);
+  throw cause;
 }

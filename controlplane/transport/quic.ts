@@ -12,7 +12,7 @@ import { acceptConnections } from './quic-accept.ts';
 import type { QuicConnection } from './quic-connection.ts';
 import { dialQuic } from './quic-dial.ts';
 import { bindEndpoint } from './quic-endpoint.ts';
-import { type IrohEndpoint, releaseSockets } from './quic-library.ts';
+import { type IrohEndpoint, loadIroh, releaseSockets } from './quic-library.ts';
 import { checkReachable } from './socket-address.ts';
 import {
   type ControlConnection,
@@ -39,6 +39,7 @@ export async function quicTransport(
   options: TransportOptions,
   bind: Bind = bindEndpoint,
 ): Promise<ControlTransport> {
+  await loadIroh((notice) => options.onNotice(notice));
   const endpoint = await bind(options.listen, options.port, options.seed);
   const transport = new QuicTransport(options, bind);
   transport.serve(endpoint);

@@ -5,7 +5,7 @@
  * but the key: names, dates and issuers mean nothing here. TLS 1.3 makes each side prove that
  * it has the private key, so strangers are turned away before HTTP/2 begins.
  */
-import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { pem, SignatureAlgorithm, selfSignedCertificate } from './x509.ts';
 
@@ -38,9 +38,17 @@ export function identityCredentials(seed: Uint8Array): TlsCredentials {
   return credentials;
 }
 
+/** The Ed25519 key in a certificate (PEM) made here. */
+export function certifiedKey(cert: Buffer): Uint8Array {
+  return rawKey(new X509Certificate(cert).publicKey);
+}
+
 /** The Ed25519 key that the peer proved to have; null when it showed none or another kind. */
 export function provenKey(socket: TLSSocket): Uint8Array | null {
   const publicKey = socket.getPeerX509Certificate()?.publicKey;
-  if (publicKey?.asymmetricKeyType !== 'ed25519') return null;
+  return publicKey?.asymmetricKeyType === 'ed25519' ? rawKey(publicKey) : null;
+}
+
+function rawKey(publicKey: KeyObject): Uint8Array {
   return new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-KEY_LEN));
 }

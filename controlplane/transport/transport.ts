@@ -20,7 +20,7 @@ export interface ControlConnection {
   readonly remoteAddress: string | null;
   /** Next bytes, in pieces of any size; null after the peer finished or the connection died. */
   read(): Promise<Uint8Array | null>;
-  /** Resolves when the transport took the bytes; rejects with TransportError once closed. */
+  /** Resolves when the transport took the bytes, in the order of the calls; rejects with TransportError once closed. */
   write(bytes: Uint8Array): Promise<void>;
   /** Idempotent; `reason` reaches the peer where the transport can carry it. */
   close(reason: string): void;

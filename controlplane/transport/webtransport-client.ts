@@ -13,17 +13,18 @@ import { provenKey } from './tls-identity.ts';
 import { type DialTarget, TransportError } from './transport.ts';
 import { hangUpSoon, WebTransportConnection } from './webtransport-connection.ts';
 import { guardParser, guardSession } from './webtransport-guard.ts';
-import type {
-  ClientArguments,
-  DrivenSession,
-  Http2Client,
-  HttpClient,
-  WebTransportBase,
-  WebTransportLibrary,
+import {
+  type ClientArguments,
+  type DrivenSession,
+  FLOW_WINDOWS,
+  type Http2Client,
+  type HttpClient,
+  type WebTransportBase,
+  type WebTransportLibrary,
 } from './webtransport-library.ts';
 import { PATH } from './webtransport-server.ts';
 
-const CARRIER = 'HTTP/2 over TCP';
+export const HTTP2_CARRIER = 'HTTP/2 over TCP';
 
 /**
  * @param signal Ends the attempt, in whatever state it is.
@@ -35,8 +36,10 @@ export async function dialHttp2(
   target: DialTarget,
   signal: AbortSignal,
 ): Promise<WebTransportConnection> {
-  const tried = `Cannot dial ${joinHostPort(target.host, target.port)} over ${CARRIER}`;
+  const tried = `Cannot dial ${joinHostPort(target.host, target.port)} over ${HTTP2_CARRIER}`;
   const socket = await openTls(context, target, tried, signal);
+  const giveUp = () => socket.destroy();
+  signal.addEventListener('abort', giveUp);
   try {
     const session = startSession(library, target, socket);
     await session.ready;
@@ -55,6 +58,8 @@ export async function dialHttp2(
       `${tried}: the peer hung up before the session began`,
       'our public key may not be configured there: compare it with what icx pubkey prints here',
     );
+  } finally {
+    signal.removeEventListener('abort', giveUp);
   }
 }
 
@@ -69,7 +74,6 @@ async function openTls(
   const options = { host, port, secureContext: context, ALPNProtocols: ['h2'], rejectUnauthorized: false };
   const socket = connectTls(options);
   socket.on('error', () => {});
-  signal.addEventListener('abort', () => socket.destroy(), { once: true });
   try {
     await once(socket, 'secureConnect', { signal });
   } catch (error) {
@@ -90,13 +94,16 @@ function startSession(library: WebTransportLibrary, target: DialTarget, socket: 
   const { host, port, timeoutMs } = target;
   const PinnedWebTransport = class extends library.WebTransportBase {
     createClient(options: ClientArguments): { client: HttpClient; sessionint: DrivenSession } {
+      const sessionint = guardSession(new library.HttpWTSession({ parentobj: {} }));
+      const gone = () => sessionint.onClose({ errorcode: 0, error: '' });
       const client = new library.HttpClient({
         ...options,
         quicConnectTimeout: timeoutMs,
         webTransportConnectTimeout: timeoutMs,
-        createReliableClient: () => http2Over(new library.Http2WebTransportClient(options), socket),
+        createReliableClient: () =>
+          http2Over(new library.Http2WebTransportClient({ ...options, ...FLOW_WINDOWS }), socket, gone),
       });
-      return { client, sessionint: guardSession(new library.HttpWTSession({ parentobj: client })) };
+      return { client, sessionint };
     }
 
     startUpConnection({ client, sessionint }: { client: HttpClient; sessionint: DrivenSession }): void {
@@ -110,22 +117,14 @@ function startSession(library: WebTransportLibrary, target: DialTarget, socket: 
 }
 
 /** The library's HTTP/2 client, made to use a connection that stands already. */
-function http2Over(client: Http2Client, socket: TLSSocket): Http2Client {
+function http2Over(client: Http2Client, socket: TLSSocket, gone: () => void): Http2Client {
   client.createTransport = () => {
-    const session = connectHttp2(`https://${joinHostPort('localhost', 443)}`, sessionOptions(client, socket));
+    const session = connectHttp2('https://localhost', sessionOptions(client, socket));
     client.clientInt = session;
-    let connected = false;
-    const fail = () => {
-      if (!connected) client.jsobj.onClientConnected({ success: false });
-      connected = true;
-    };
-    session.once('connect', () => {
-      connected = true;
-      client.jsobj.onClientConnected({ success: true });
-    });
+    session.once('connect', () => client.jsobj.onClientConnected({ success: true }));
     session.once('remoteSettings', () => client.jsobj.onClientWebTransportSupport({}));
-    session.on('error', fail);
-    session.once('close', fail);
+    session.on('error', () => {});
+    session.once('close', gone);
   };
   return client;
 }

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { settledWithin } from './deadline.ts';
-import { FLUSH_MS, MAX_REASON_LEN } from './limits.ts';
+import { LINGER_MS, MAX_REASON_LEN } from './limits.ts';
 import { readableReason } from './reason.ts';
 import { type CloseInfo, type ControlConnection, TransportError } from './transport.ts';
 import type { BidirectionalStream, Session, SessionCloseInfo } from './webtransport-library.ts';
@@ -71,10 +71,8 @@ export class WebTransportConnection implements ControlConnection {
   }
 
   #end(info: SessionCloseInfo, facts: WebTransportFacts): CloseInfo {
-    const reason = readableReason(info.reason);
-    if (this.#closing !== null) this.#ended = { code: 'closed', message: this.#closing };
-    else if (reason !== '') this.#ended = { code: 'closed', message: reason };
-    else this.#ended = { code: 'ERR_ICX_TRANSPORT_CLOSED', message: 'the connection broke' };
+    this.#ended =
+      this.#closing === null ? closeInfo(info.reason) : { code: 'closed', message: this.#closing };
     facts.hangUp();
     return this.#ended;
   }
@@ -83,6 +81,15 @@ export class WebTransportConnection implements ControlConnection {
     const why = this.#ended?.message ?? this.#closing ?? 'the connection broke';
     return new TransportError('ERR_ICX_TRANSPORT_CLOSED', `Cannot write to the control connection: ${why}`);
   }
+}
+
+/** @param text The peer's reason, or an error that the library turned into text. */
+function closeInfo(text: string): CloseInfo {
+  const reason = readableReason(text);
+  const failure = /^\w*Error(?: \[\w+\])?: (.*)$/.exec(reason);
+  if (reason !== '' && failure === null) return { code: 'closed', message: reason };
+  const why = failure === null ? '' : `: ${failure[1]}`;
+  return { code: 'ERR_ICX_TRANSPORT_CLOSED', message: `the connection broke${why}` };
 }
 
 /** The first stream the peer opens; null when the session ends without one. */
@@ -98,6 +105,6 @@ export async function firstStream(session: Session): Promise<BidirectionalStream
 
 /** Drops a socket whose session ended, after what is on its way out has left. */
 export async function hangUpSoon(socket: TLSSocket): Promise<void> {
-  await settledWithin(once(socket, 'close'), FLUSH_MS);
+  await settledWithin(once(socket, 'close'), LINGER_MS);
   socket.destroy();
 }

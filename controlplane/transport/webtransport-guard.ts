@@ -1,15 +1,24 @@
 /**
- * Keeps what a peer sends from making the WebTransport library throw in an event handler.
+ * Keeps what a peer sends from making the WebTransport library throw or hoard.
  *
- * Version 1.6.8 closes a session twice when an error follows a close, answers streams of a
- * closed session through an object it has not set, and keeps every datagram: the first two
- * end the process, the third fills its memory. Only authorized peers get this far; a stolen
- * key must not be able to take the control plane down all the same.
+ * Version 1.6.8 throws while it parses, and answers streams of a closed session through an
+ * object it has not set: either ends the process. It keeps every datagram, and reads streams
+ * ahead of their readers: both fill the memory. Only authorized peers get this far; a stolen key
+ * must not be able to take the control plane down all the same.
  */
 import type { DrivenSession } from './webtransport-library.ts';
 
+interface StreamObject {
+  readonly readableController?: { readonly desiredSize: number | null };
+  commitReadBuffer(piece: unknown): { stopReading?: boolean };
+}
+
+interface StreamEvent {
+  readonly stream: { readonly jsobj: StreamObject };
+}
+
 interface Guarded extends DrivenSession {
-  onStream(event: unknown): void;
+  onStream(event: StreamEvent): void;
   onDatagramReceived(event: unknown): void;
   objint?: { capsParser?: { parseData(data: Uint8Array): void } };
 }
@@ -20,17 +29,28 @@ export function guardSession(session: DrivenSession): DrivenSession {
   const { onClose, onStream } = guarded;
   let closed = false;
   guarded.onClose = (event) => {
-    if (closed) return;
     closed = true;
     onClose.call(guarded, event);
   };
   guarded.onStream = (event) => {
-    if (!closed) onStream.call(guarded, event);
+    if (closed) return;
+    onStream.call(guarded, event);
+    holdBack(event.stream.jsobj);
   };
   guarded.onDatagramReceived = () => {};
   guardParser(guarded);
   for (const promise of [session.ready, session.closed, session.draining]) promise.catch(() => {});
   return guarded;
+}
+
+/** Stops reading from the network while bytes wait for their reader; its next read goes on. */
+function holdBack(stream: StreamObject): void {
+  const { commitReadBuffer } = stream;
+  stream.commitReadBuffer = (piece) => {
+    const answer = commitReadBuffer.call(stream, piece);
+    const waiting = (stream.readableController?.desiredSize ?? 0) < 0;
+    return waiting ? { ...answer, stopReading: true } : answer;
+  };
 }
 
 /** A dialled session has its parser only once it is ready: then this is to be called again. */

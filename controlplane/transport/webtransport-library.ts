@@ -94,6 +94,19 @@ export interface WebTransportLibrary {
   readonly Http2WebTransportServer: new (options: object) => Http2Server;
 }
 
+/**
+ * Windows of both sides, in bytes; first and largest size are the same on purpose.
+ *
+ * The library's server counts a session's window from the largest size but announces the first:
+ * where they differ the other side stops for good after its first window.
+ */
+export const FLOW_WINDOWS = {
+  initialStreamFlowControlWindow: 262_144,
+  streamFlowControlWindowSizeLimit: 262_144,
+  initialSessionFlowControlWindow: 524_288,
+  sessionFlowControlWindowSizeLimit: 524_288,
+} as const;
+
 let library: Promise<WebTransportLibrary> | null = null;
 
 export function webTransportLibrary(): Promise<WebTransportLibrary> {

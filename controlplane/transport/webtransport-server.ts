@@ -10,15 +10,21 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { ConnectionSet } from './connection-set.ts';
+import { settledWithin } from './deadline.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
-import { ACCEPT_TIMEOUT_MS } from './limits.ts';
+import { ACCEPT_TIMEOUT_MS, LINGER_MS } from './limits.ts';
 import type { Notices } from './notices.ts';
 import { joinHostPort, plainAddress } from './socket-address.ts';
 import { provenKey, type TlsCredentials } from './tls-identity.ts';
 import { TransportError } from './transport.ts';
 import { firstStream, hangUpSoon, WebTransportConnection } from './webtransport-connection.ts';
 import { guardSession } from './webtransport-guard.ts';
-import type { DrivenSession, Http2Server, WebTransportLibrary } from './webtransport-library.ts';
+import {
+  type DrivenSession,
+  FLOW_WINDOWS,
+  type Http2Server,
+  type WebTransportLibrary,
+} from './webtransport-library.ts';
 
 export const PATH = '/icx/1';
 const HTTP2_ALPN = 'h2';
@@ -80,10 +86,12 @@ export class WebTransportServer {
     }
   }
 
-  close(): Promise<void> {
+  /** Stops listening; the connections' own goodbyes are left a moment to get out. */
+  async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#tls.close(() => resolve()));
+    await settledWithin(closed, LINGER_MS);
     for (const socket of this.#sockets) socket.destroy();
-    return closed;
+    await closed;
   }
 
   #onTcp(socket: Socket): void {
@@ -98,7 +106,14 @@ export class WebTransportServer {
       return;
     }
     const timer = setTimeout(() => socket.destroy(), ACCEPT_TIMEOUT_MS);
-    const visitor: Visitor = { source, leave: () => (clearTimeout(timer), leave()), secure: null };
+    const visitor: Visitor = {
+      source,
+      leave: () => {
+        clearTimeout(timer);
+        leave();
+      },
+      secure: null,
+    };
     this.#visitors.set(origin, visitor);
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -166,6 +181,7 @@ function silentHttp2Server(
     port: 0,
     host: 'localhost',
     secret: 'unused',
+    ...FLOW_WINDOWS,
     cert,
     privKey: key,
   });

@@ -18,7 +18,7 @@ export const Column = {
   txKeepalives: 7,
   /** Time of the last authenticated frame, in ms on the engine's clock. */
   lastRxAtMs: 8,
-  /** SPI of the current send SA, 0 for none. */
+  /** SPI of the current send SA, 0 for none; this and the next two as of the last sweep or install. */
   txSpi: 9,
   /** Frames that the current send SA sealed. */
   txSealed: 10,

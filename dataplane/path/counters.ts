@@ -134,6 +134,19 @@ export class CounterBlock {
   }
 
   /**
+   * Writer only: the slot's peer is gone. What it counted moves to slot 0, so that the totals
+   * stay, and the next peer in the slot starts at zero.
+   */
+  clearSlot(slot: number): void {
+    for (let column = 0; column < ROW_LEN; column++) {
+      const value = this.#cells[slot * ROW_LEN + column] ?? 0;
+      const isCount = column <= Column.txKeepalives || column > DROP_BASE;
+      if (isCount) this.#add(0, column, value);
+      this.#set(slot, column, 0);
+    }
+  }
+
+  /**
    * Copies a row, for any thread.
    *
    * Reads until two reads agree, so that a packet is not seen in one column and missed in

@@ -82,12 +82,16 @@ export class Engine {
     this.#peers.set(spec);
   }
 
-  /** Removes a peer with its routes; its SAs are destroyed. An unknown slot is fine. */
+  /**
+   * Removes a peer with its routes; its SAs are destroyed, and its counts become those of no
+   * known peer. An unknown slot is fine.
+   */
   removePeer(slot: number): void {
     const peer = this.#peers.peer(slot);
     if (peer === undefined) return;
     this.#sas.removeAll(peer);
     this.#peers.remove(peer);
+    this.#counters.clearSlot(slot);
     if (this.lastPeer === peer) this.lastPeer = null;
   }
 
@@ -199,12 +203,8 @@ export class Engine {
     const result = this.#encap.seal(packetAt, packetLen, frameAt, nowMs);
     const peer = this.#encap.peer;
     const slot = peer === null ? 0 : peer.slot;
-    if (result <= 0) {
-      this.#counters.txDropped(slot, -result);
-    } else {
-      this.#counters.txDelivered(slot, packetLen);
-      this.#countSealed(peer);
-    }
+    if (result > 0) this.#counters.txDelivered(slot, packetLen);
+    else this.#counters.txDropped(slot, -result);
     return result;
   }
 
@@ -236,10 +236,7 @@ export class Engine {
     this.lastPeer = peer;
     if (peer === null) return -DropCode.txNoRoute;
     const result = sealKeepalive(this.#memory.view, peer, frameAt, nowMs);
-    if (result > 0) {
-      this.#counters.txKeepalive(slot);
-      this.#countSealed(peer);
-    }
+    if (result > 0) this.#counters.txKeepalive(slot);
     return result;
   }
 
@@ -279,7 +276,7 @@ export class Engine {
     return sourcePort(this.flowHash(packetAt, packetLen));
   }
 
-  /** Destroys expired SAs; to be called about once a second. */
+  /** Destroys expired SAs and shows the use of the others; to be called about once a second. */
   sweep(nowMs: number): void {
     this.#sas.sweep(this.#peers.peers(), nowMs);
   }
@@ -300,9 +297,5 @@ export class Engine {
     const peer = this.#peers.require(sa.slot);
     if (peer.vni === sa.vni) return peer;
     throw new RangeError(`Cannot install an SA of network ${sa.vni}: peer slot ${sa.slot} is in ${peer.vni}`);
-  }
-
-  #countSealed(peer: Peer | null): void {
-    if (peer?.tx) this.#counters.txSa(peer.slot, peer.tx.spi, peer.tx.packets, peer.tx.budgetUsed);
   }
 }

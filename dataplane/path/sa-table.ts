@@ -116,22 +116,30 @@ export class SaTable {
     for (const sa of peer.rx) this.removeRx(sa.spi);
   }
 
-  /** Destroys what expired. Packets under an expired send SA go on to be dropped as such. */
+  /**
+   * Destroys what expired, and shows in the counters how far the send SAs are used.
+   *
+   * Packets under an expired send SA go on to be dropped as such. The use is not counted per
+   * packet: a ratio that leaves a function is boxed, 16 bytes a packet.
+   */
   sweep(peers: Iterable<Peer>, nowMs: number): void {
     for (const peer of peers) {
       if (peer.tx?.isExpired(nowMs)) this.#dropTx(peer, DropCode.txExpiredSa);
+      this.#showTx(peer);
       for (const sa of peer.rx) if (sa.isExpired(nowMs)) this.removeRx(sa.spi);
     }
   }
 
   rxProgress(peer: Peer): SaProgress[] {
-    return [...peer.rx].map(({ spi, lane, packets }) => ({ spi, lane, packets, budgetUsed: 0 }));
+    return [...peer.rx].map(({ spi, lane, packets, window }) => {
+      return { spi, lane, packets, missing: window.highest - packets, budgetUsed: 0 };
+    });
   }
 
   txProgress(peer: Peer): SaProgress | null {
     if (peer.tx === null) return null;
     const { spi, lane, packets, budgetUsed } = peer.tx;
-    return { spi, lane, packets, budgetUsed };
+    return { spi, lane, packets, missing: 0, budgetUsed };
   }
 
   #admitRx(peer: Peer, sa: Terms, nowMs: number): KeyPrint {
@@ -172,14 +180,18 @@ export class SaTable {
     peer.tx?.destroy();
     peer.tx = sa;
     peer.lastTx = { spi: sa.spi, print };
-    this.#options.counters.txSa(peer.slot, sa.spi, 0, sa.budgetUsed);
+    this.#showTx(peer);
   }
 
   #dropTx(peer: Peer, missing: DropCode): void {
     peer.tx?.destroy();
     peer.tx = null;
     peer.txMissing = missing;
-    this.#options.counters.txSa(peer.slot, 0, 0, 0);
+    this.#showTx(peer);
+  }
+
+  #showTx({ slot, tx }: Peer): void {
+    this.#options.counters.txSa(slot, tx?.spi ?? 0, tx?.packets ?? 0, tx?.budgetUsed ?? 0);
   }
 }
 

@@ -20,6 +20,8 @@ const IFF_TUN = 0x0001;
 const IFF_MULTI_QUEUE = 0x0100;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
+/** Refuse a device that exists: else a second agent would take packets from the first one's. */
+const IFF_TUN_EXCL = 0x8000;
 /** struct ifreq: 16 bytes of name, then the flags. */
 const IFREQ_LEN = 40;
 const IFREQ_FLAGS_AT = 16;
@@ -63,13 +65,15 @@ export interface TunDevice {
  * Creates a TUN device with `queues` queues.
  *
  * @param wanted Offloads to switch on; those that the kernel lacks stay off.
- * @throws {SystemCallError} when the device exists, /dev/net/tun is missing or CAP_NET_ADMIN is.
+ * @throws {SystemCallError} when an interface has the name, /dev/net/tun is missing or CAP_NET_ADMIN is.
  */
 export function openTun(name: string, queues: number, wanted: TunOffloads = ALL_OFFLOADS): TunDevice {
   const flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0);
   const fds: number[] = [];
   try {
-    for (let queue = 0; queue < queues; queue++) fds.push(openQueue(name, flags));
+    for (let queue = 0; queue < queues; queue++) {
+      fds.push(openQueue(name, queue === 0 ? flags | IFF_TUN_EXCL : flags));
+    }
     return { name, fds, offloads: setOffloads(name, fds, wanted) };
   } catch (error) {
     for (const fd of fds) close(fd);
@@ -94,6 +98,7 @@ function openQueue(name: string, flags: number): number {
   ifreq.writeUInt16LE(flags, IFREQ_FLAGS_AT);
   if (ioctl(fd, TUNSETIFF, addressOf(ifreq)) < 0) {
     const error = new SystemCallError(`create the TUN interface ${name}`);
+    if (error.errno === Errno.EBUSY) error.message += '; an interface of that name exists';
     close(fd);
     throw error;
   }

@@ -6,8 +6,17 @@
  *
  * @see udp(7), socket(7) SO_REUSEPORT, SO_ATTACH_REUSEPORT_CBPF
  */
-import { addressOf, bind, close, Errno, SystemCallError, setsockopt, socket } from '../io/libc.ts';
-import { AF_INET, AF_INET6, parseEndpoint, writeSockaddr } from '../wire/endpoint.ts';
+import {
+  addressOf,
+  bind,
+  close,
+  Errno,
+  getsockname,
+  SystemCallError,
+  setsockopt,
+  socket,
+} from '../io/libc.ts';
+import { AF_INET, AF_INET6, parseEndpoint, SOCKADDR_IN6_LEN, writeSockaddr } from '../wire/endpoint.ts';
 
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0x800;
@@ -37,8 +46,8 @@ export interface UdpSocketOptions {
   readonly listen: string;
   /** UDP port; 0 lets the kernel choose. */
   readonly port: number;
-  /** Whether several sockets share the port. */
-  readonly reusePort: boolean;
+  /** Whether to join the sockets that {@link sharePort} was called for. */
+  readonly joinPort: boolean;
   /** Whether packets larger than the path may be fragmented instead of refused. */
   readonly fragment: boolean;
 }
@@ -56,7 +65,7 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
   const fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemCallError('open a UDP socket');
   try {
-    if (options.reusePort) require(fd, SOL_SOCKET, SO_REUSEPORT, 1, 'share the UDP port between queues');
+    if (options.joinPort) sharePort(fd);
     setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     setFragmentation(fd, family, options.fragment);
@@ -67,6 +76,28 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
     close(fd);
     throw error;
   }
+}
+
+/** The port that a bound socket has. @throws {SystemCallError} */
+export function boundPort(fd: number): number {
+  // struct sockaddr_in and sockaddr_in6 have the port at the same place.
+  const bytes = Buffer.alloc(128);
+  const length = Buffer.alloc(128);
+  length.writeUInt32LE(SOCKADDR_IN6_LEN);
+  if (getsockname(fd, addressOf(bytes), addressOf(length)) < 0) throw new SystemCallError('read a UDP port');
+  return bytes.readUInt16BE(2);
+}
+
+/**
+ * Lets other sockets of this user have the port too.
+ *
+ * Called for the first socket once it is bound, not before: a port that another process has, even
+ * another agent that shares it between its own queues, is refused then.
+ *
+ * @throws {SystemCallError}
+ */
+export function sharePort(fd: number): void {
+  require(fd, SOL_SOCKET, SO_REUSEPORT, 1, 'share the UDP port between queues');
 }
 
 /** Lets packets larger than the path be fragmented, or refuses them with EMSGSIZE. */

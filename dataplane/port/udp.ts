@@ -26,6 +26,12 @@ const CMSG_DATA_AT = 16;
 const CMSG_SEGMENT_LEN = 18;
 const CMSG_SPACE = 64;
 const POLLOUT = 4;
+/**
+ * Why a merged send fails whose frames may pass singly. EIO: the device below can't segment for
+ * us, now or later. EMSGSIZE, EINVAL before Linux 6.13: frames larger than the path, which IP
+ * fragments where the socket allows it, but not merged ones.
+ */
+const MERGE_REFUSALS: ReadonlySet<number> = new Set([Errno.EIO, Errno.EMSGSIZE, Errno.EINVAL]);
 /** How long a full socket may hold up the queue before a batch is dropped. */
 const SEND_WAIT_MS = 10;
 
@@ -197,10 +203,9 @@ export class UdpSender {
 
   #send(at: number, len: number, frames: number): void {
     const error = this.#sendOnce(at, len, frames > 1);
-    if (frames > 1 && (error === Errno.EIO || error === Errno.EINVAL)) {
-      // EIO: the device below can't segment for us. EINVAL: frames larger than the path, which
-      // says nothing of the device. Sending them singly tells the two apart.
-      this.gso = !this.#sendSingly(at, len);
+    if (frames > 1 && MERGE_REFUSALS.has(error)) {
+      const sent = this.#sendSingly(at, len);
+      if (sent && error === Errno.EIO) this.gso = false;
       return;
     }
     this.#report(error, frames, len);

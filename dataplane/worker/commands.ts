@@ -1,66 +1,93 @@
 /** Applies what the main thread asks to a worker's engine, between two batches. */
+import type { SaProgress, SaSpec } from '../contract.ts';
 import type { Engine } from '../path/engine.ts';
 import type { WorkerCommand, WorkerProgress } from './messages.ts';
 import type { QueueLoop } from './queue-loop.ts';
 
-/**
- * @returns The answer of a query, null for a change.
- * @throws {Error} with a stable `code` when the engine's guards refuse; nothing changed then.
- */
-export function applyCommand(
-  command: WorkerCommand,
-  engine: Engine,
-  loop: QueueLoop,
-  nowMs: number,
-): WorkerProgress | null {
-  switch (command.kind) {
-    case 'setPeers':
-      for (const peer of command.peers) engine.setPeer(peer);
-      return null;
-    case 'removePeer':
-      engine.removePeer(command.slot);
-      return null;
-    case 'learnEndpoint':
-      learnEndpoint(engine, command.slot, command.words);
-      return null;
-    case 'installRx':
-      for (const sa of command.sas) engine.installRx(sa, nowMs);
-      return null;
-    case 'installTx':
-      for (const sa of command.sas) engine.installTx(sa, nowMs);
-      return null;
-    case 'retireRx':
-      for (const spi of command.spis) engine.retireRx(spi, command.graceMs, nowMs);
-      return null;
-    case 'removeRx':
-      for (const spi of command.spis) engine.removeRx(spi);
-      return null;
-    case 'removeTx':
-      engine.removeTx(command.slot);
-      return null;
-    case 'sendKeepalive':
-      loop.sendKeepalive(command.slot, nowMs);
-      return null;
-    case 'progress':
-      return progressOf(engine, command.slot);
-    case 'stop':
-      throw new TypeError('stop is handled by the loop');
+export class Commands {
+  readonly #engine: Engine;
+  readonly #loop: QueueLoop;
+  /** By peer slot: the last send SA that another replaced, with its final count. */
+  readonly #replacedTx = new Map<number, SaProgress>();
+
+  constructor(engine: Engine, loop: QueueLoop) {
+    this.#engine = engine;
+    this.#loop = loop;
   }
-}
 
-/** Another queue learned where the peer is. */
-function learnEndpoint(engine: Engine, slot: number, words: Uint32Array): void {
-  const peer = engine.peer(slot);
-  if (peer === undefined) return;
-  peer.endpointWords.set(words);
-  peer.hasEndpoint = true;
-}
+  /**
+   * @returns The answer of a query, null for a change.
+   * @throws {Error} with a stable `code` when the engine's guards refuse; nothing changed then.
+   */
+  apply(command: WorkerCommand, nowMs: number): WorkerProgress | null {
+    const engine = this.#engine;
+    switch (command.kind) {
+      case 'setPeers':
+        for (const peer of command.peers) engine.setPeer(peer);
+        return null;
+      case 'removePeer':
+        engine.removePeer(command.slot);
+        this.#replacedTx.delete(command.slot);
+        return null;
+      case 'learnEndpoint':
+        this.#learnEndpoint(command.slot, command.words);
+        return null;
+      case 'installRx':
+        this.#install(command.sas, (sa) => engine.installRx(sa, nowMs));
+        return null;
+      case 'installTx':
+        this.#install(command.sas, (sa) => this.#installTx(sa, nowMs));
+        return null;
+      case 'retireRx':
+        for (const spi of command.spis) engine.retireRx(spi, command.graceMs, nowMs);
+        return null;
+      case 'removeRx':
+        for (const spi of command.spis) engine.removeRx(spi);
+        return null;
+      case 'removeTx':
+        engine.removeTx(command.slot);
+        return null;
+      case 'sendKeepalive':
+        this.#loop.sendKeepalive(command.slot, nowMs);
+        return null;
+      case 'progress':
+        return this.#progress(command.slot);
+      case 'stop':
+        throw new TypeError('stop is handled by the loop');
+    }
+  }
 
-function progressOf(engine: Engine, slot: number): WorkerProgress {
-  const peer = engine.peer(slot);
-  return {
-    endpointWords: peer?.hasEndpoint ? peer.endpointWords.slice() : null,
-    rx: engine.rxProgress(slot),
-    tx: engine.txProgress(slot),
-  };
+  /** The keys behind one that is refused are overwritten too. */
+  #install(sas: readonly SaSpec[], install: (sa: SaSpec) => void): void {
+    try {
+      for (const sa of sas) install(sa);
+    } finally {
+      for (const sa of sas) sa.key.fill(0);
+    }
+  }
+
+  /** No packet is sealed in between, so the count of the SA that goes is its last. */
+  #installTx(sa: SaSpec, nowMs: number): void {
+    const replaced = this.#engine.txProgress(sa.slot);
+    this.#engine.installTx(sa, nowMs);
+    if (replaced !== null) this.#replacedTx.set(sa.slot, replaced);
+  }
+
+  /** Another queue learned where the peer is. */
+  #learnEndpoint(slot: number, words: Uint32Array): void {
+    const peer = this.#engine.peer(slot);
+    if (peer === undefined) return;
+    peer.endpointWords.set(words);
+    peer.hasEndpoint = true;
+  }
+
+  #progress(slot: number): WorkerProgress {
+    const peer = this.#engine.peer(slot);
+    const tx = [this.#engine.txProgress(slot), this.#replacedTx.get(slot) ?? null];
+    return {
+      endpointWords: peer?.hasEndpoint ? peer.endpointWords.slice() : null,
+      rx: this.#engine.rxProgress(slot),
+      tx: tx.filter((sa) => sa !== null),
+    };
+  }
 }

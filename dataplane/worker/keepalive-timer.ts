@@ -22,9 +22,11 @@ export class KeepaliveTimer {
     this.#enabled = enabled;
   }
 
-  /** Calls `send` for each peer that was quiet for its interval. */
+  /** To be called about once a second. Calls `send` for each peer that was quiet for its interval. */
   due(nowMs: number, send: (slot: number) => void): void {
     if (!this.#enabled) return;
+    for (const slot of this.#quiet.keys())
+      if (this.#engine.peer(slot) === undefined) this.#quiet.delete(slot);
     for (const peer of this.#engine.peers()) {
       if (peer.keepaliveMs > 0) this.#look(peer, nowMs, send);
       else this.#quiet.delete(peer.slot);

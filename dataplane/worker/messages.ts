@@ -45,7 +45,8 @@ export interface WorkerRequest {
 export interface WorkerProgress {
   readonly endpointWords: Uint32Array | null;
   readonly rx: readonly SaProgress[];
-  readonly tx: SaProgress | null;
+  /** The send SA in use, and the last one that it replaced. */
+  readonly tx: readonly SaProgress[];
 }
 
 /** What a worker runs on. */
@@ -67,4 +68,6 @@ export type WorkerReport =
   | { readonly kind: 'endpoint'; readonly slot: number; readonly words: Uint32Array }
   /** The path to a peer refused a frame as too large. */
   | { readonly kind: 'pathTooSmall'; readonly slot: number }
+  /** Somebody removed the TUN interface. */
+  | { readonly kind: 'interfaceLost' }
   | { readonly kind: 'stopped' };

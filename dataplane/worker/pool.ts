@@ -5,16 +5,17 @@
  * port going away. Implements what the control plane may ask for.
  */
 import { randomFillSync } from 'node:crypto';
-import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaProgress, SaSpec } from '../contract.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { CounterBlock } from '../path/counters.ts';
 import { openTun, type TunDevice, type TunOffloads } from '../port/tun.ts';
-import { openUdpSocket, setFragmentation, steerBySpi, type UdpSocket } from '../port/udp-socket.ts';
 import { formatEndpoint } from '../wire/endpoint.ts';
-import type { WorkerCommand, WorkerProgress, WorkerSetup } from './messages.ts';
-import { QueueThread } from './queue-thread.ts';
+import type { WorkerCommand, WorkerSetup } from './messages.ts';
+import { nowMs } from './now.ts';
+import { QueueSockets } from './queue-sockets.ts';
+import { QueueThreads } from './queue-threads.ts';
 
-const STOP_MS = 1_000;
 const SPI_COUNTER_MASK = 0x3fffffff;
 
 export interface PoolOptions {
@@ -35,6 +36,8 @@ export interface PoolEvents {
   onWorkerReplaced(queue: number, reason: string): void;
   onEndpoint(slot: number, endpoint: Endpoint): void;
   onPathTooSmall(slot: number): void;
+  /** Somebody removed the interface: nothing gets through any more. Told once. */
+  onInterfaceLost(): void;
 }
 
 export class WorkerPool implements DataPlane {
@@ -42,6 +45,8 @@ export class WorkerPool implements DataPlane {
   readonly interfaceName: string;
   /** One block of counters per worker. */
   readonly counters: readonly CounterBlock[];
+  /** UDP ports that frames leave from, one a queue. */
+  readonly sourcePorts: readonly number[];
   aead = '';
   /** What segmenter and coalescer are made in. */
   offloadCode = '';
@@ -51,12 +56,14 @@ export class WorkerPool implements DataPlane {
   /** Super-packets that the interface gives and takes. */
   readonly offloads: TunOffloads;
   readonly #tun: TunDevice;
-  readonly #sockets: readonly UdpSocket[];
-  readonly #sendSockets: readonly UdpSocket[];
-  readonly #setups: readonly WorkerSetup[];
-  readonly #threads: QueueThread[] = [];
+  readonly #wakeFds: number[] = [];
+  readonly #sockets: QueueSockets;
+  readonly #threads: QueueThreads;
   readonly #events: PoolEvents;
   readonly #peers = new Map<number, PeerSpec>();
+  /** By slot: where authenticated packets last came from, while that counts. */
+  readonly #learned = new Map<number, Uint32Array>();
+  #lost = false;
   #closed = false;
 
   private constructor(options: PoolOptions, events: PoolEvents) {
@@ -65,17 +72,20 @@ export class WorkerPool implements DataPlane {
     this.#tun = openTun(options.interfaceName, options.queues);
     this.interfaceName = this.#tun.name;
     this.offloads = this.#tun.offloads;
-    const opened: UdpSocket[] = [];
+    let sockets: QueueSockets | null = null;
     try {
-      this.#sockets = this.#openGroup(options, opened);
-      this.#sendSockets = this.#openSenders(options, opened);
-      this.#setups = this.#makeSetups(options);
+      sockets = new QueueSockets(options);
+      this.#sockets = sockets;
+      const setups = this.#makeSetups(options);
+      this.counters = setups.map((setup) => new CounterBlock(setup.counters, setup.peerSlots));
+      this.#threads = this.#startThreads(setups);
     } catch (error) {
-      for (const fd of [...opened.map((socket) => socket.fd), ...this.#tun.fds]) closeFd(fd);
+      sockets?.close();
+      for (const fd of [...this.#wakeFds, ...this.#tun.fds]) closeFd(fd);
       throw error;
     }
-    this.gro = this.#sockets.every((socket) => socket.gro);
-    this.counters = this.#setups.map((setup) => new CounterBlock(setup.counters, setup.peerSlots));
+    this.sourcePorts = this.#sockets.sourcePorts;
+    this.gro = this.#sockets.gro;
   }
 
   /**
@@ -86,13 +96,10 @@ export class WorkerPool implements DataPlane {
   static async open(options: PoolOptions, events: PoolEvents): Promise<WorkerPool> {
     const pool = new WorkerPool(options, events);
     try {
-      for (const setup of pool.#setups) pool.#threads.push(pool.#startThread(setup));
-      for (const thread of pool.#threads) {
-        const { aead, offloadCode, warning } = await thread.ready;
-        pool.aead = aead;
-        pool.offloadCode = offloadCode;
-        pool.warning = warning;
-      }
+      const { aead, offloadCode, warning } = await pool.#threads.ready();
+      pool.aead = aead;
+      pool.offloadCode = offloadCode;
+      pool.warning = warning;
     } catch (error) {
       await pool.close();
       throw error;
@@ -100,94 +107,85 @@ export class WorkerPool implements DataPlane {
     return pool;
   }
 
-  #openGroup(options: PoolOptions, opened: UdpSocket[]): UdpSocket[] {
-    const { listen, listenPort: port, queues, fragment } = options;
-    for (let queue = 0; queue < queues; queue++) {
-      opened.push(openUdpSocket({ listen, port, reusePort: queues > 1, fragment }));
-    }
-    const group = [...opened];
-    if (queues > 1 && group[0] !== undefined) steerBySpi(group[0].fd, queues);
-    return group;
-  }
-
-  /** Every lane has a source port of its own; the first uses the agent's port, so that NATs map it. */
-  #openSenders(options: PoolOptions, opened: UdpSocket[]): UdpSocket[] {
-    return this.#sockets.map((socket, queue) => {
-      if (queue === 0) return socket;
-      const sender = openUdpSocket({
-        listen: options.listen,
-        port: 0,
-        reusePort: false,
-        fragment: options.fragment,
-      });
-      opened.push(sender);
-      return sender;
-    });
-  }
-
   #makeSetups(options: PoolOptions): WorkerSetup[] {
     const flowHashKey = randomFillSync(new Uint8Array(16));
     const peerSlots = options.maxPeers + 1;
-    return this.#sockets.map((socket, queue) => ({
-      queue,
-      tunFd: this.#tun.fds[queue] ?? -1,
-      udpFd: socket.fd,
-      sendFd: this.#sendSockets[queue]?.fd ?? socket.fd,
-      socketFamily: socket.family,
-      offloads: this.#tun.offloads,
-      wakeFd: openEventFd(),
-      vni: options.vni,
-      controlPort: options.controlPort,
-      counters: CounterBlock.allocate(peerSlots),
-      peerSlots,
-      flowHashKey,
-    }));
-  }
-
-  #startThread(setup: WorkerSetup): QueueThread {
-    return new QueueThread(setup, {
-      onEndpoint: (queue, slot, words) => this.#endpointLearned(queue, slot, words),
-      onPathTooSmall: (slot) => this.#events.onPathTooSmall(slot),
-      onDeath: (queue, reason) => void this.#replace(queue, reason),
+    const { receivers, senders } = this.#sockets;
+    return receivers.map((socket, queue) => {
+      const wakeFd = openEventFd();
+      this.#wakeFds.push(wakeFd);
+      return {
+        queue,
+        tunFd: this.#tun.fds[queue] ?? -1,
+        udpFd: socket.fd,
+        sendFd: senders[queue]?.fd ?? socket.fd,
+        socketFamily: socket.family,
+        offloads: this.#tun.offloads,
+        wakeFd,
+        vni: options.vni,
+        controlPort: options.controlPort,
+        counters: CounterBlock.allocate(peerSlots),
+        peerSlots,
+        flowHashKey,
+      };
     });
   }
 
-  /** A dead thread's counters and windows are lost, so its SAs are not put back: never repeat a nonce. */
-  async #replace(queue: number, reason: string): Promise<void> {
-    const setup = this.#setups[queue];
-    if (this.#closed || setup === undefined) return;
-    const thread = this.#startThread(setup);
-    this.#threads[queue] = thread;
-    await thread.ready;
-    await thread.request({ kind: 'setPeers', peers: [...this.#peers.values()] });
-    this.#events.onWorkerReplaced(queue, reason);
+  #startThreads(setups: readonly WorkerSetup[]): QueueThreads {
+    const events = {
+      onEndpoint: (queue: number, slot: number, words: Uint32Array) =>
+        this.#endpointLearned(queue, slot, words),
+      onPathTooSmall: (slot: number) => this.#events.onPathTooSmall(slot),
+      onInterfaceLost: () => this.#interfaceLost(),
+      onReplaced: (queue: number, reason: string) => this.#events.onWorkerReplaced(queue, reason),
+    };
+    return new QueueThreads(setups, events, () => this.#knowledge());
+  }
+
+  #interfaceLost(): void {
+    if (!this.#lost && !this.#closed) this.#events.onInterfaceLost();
+    this.#lost = true;
+  }
+
+  /** A dead thread's counters and windows are lost, so its SAs are not in it: never repeat a nonce. */
+  #knowledge(): WorkerCommand[] {
+    const endpoints = [...this.#learned].map(([slot, words]) => ({
+      kind: 'learnEndpoint' as const,
+      slot,
+      words,
+    }));
+    return [{ kind: 'setPeers', peers: [...this.#peers.values()] }, ...endpoints];
   }
 
   #endpointLearned(from: number, slot: number, words: Uint32Array): void {
-    for (const thread of this.#threads) {
-      if (thread.setup.queue !== from) this.#tell(thread, { kind: 'learnEndpoint', slot, words });
-    }
+    if (!this.#peers.has(slot)) return;
+    this.#learned.set(slot, words);
+    this.#threads.tell({ kind: 'learnEndpoint', slot, words }, from);
     this.#events.onEndpoint(slot, formatEndpoint(words));
-  }
-
-  /** For what needs no answer: a thread that is gone has nothing to be told. */
-  #tell(thread: QueueThread, command: WorkerCommand): void {
-    thread.request(command).catch(() => {});
-  }
-
-  #all(command: WorkerCommand): Promise<(WorkerProgress | null)[]> {
-    return Promise.all(this.#threads.map((thread) => thread.request(command)));
   }
 
   /** Adds peers, or changes those whose slot is known; on every queue before it resolves. */
   async setPeers(peers: readonly PeerSpec[]): Promise<void> {
-    await this.#all({ kind: 'setPeers', peers });
-    for (const peer of peers) this.#peers.set(peer.slot, peer);
+    // Each queue guards the AEAD by itself, so the limit is split between them.
+    const shares = peers.map((peer) => ({
+      ...peer,
+      rxRateLimitPps: Math.ceil(peer.rxRateLimitPps / this.lanes),
+    }));
+    await this.#threads.all({ kind: 'setPeers', peers: shares });
+    for (const peer of shares) {
+      const before = this.#peers.get(peer.slot);
+      // As the engines do: another configured endpoint is where the peer is.
+      if (peer.validateSource || !isDeepStrictEqual(before?.endpoint, peer.endpoint)) {
+        this.#learned.delete(peer.slot);
+      }
+      this.#peers.set(peer.slot, peer);
+    }
   }
 
   async removePeer(slot: number): Promise<void> {
     this.#peers.delete(slot);
-    await this.#all({ kind: 'removePeer', slot });
+    this.#learned.delete(slot);
+    await this.#threads.living({ kind: 'removePeer', slot });
   }
 
   async installRx(sas: readonly SaSpec[]): Promise<void> {
@@ -204,48 +202,47 @@ export class WorkerPool implements DataPlane {
     sas: readonly SaSpec[],
     owner: (sa: SaSpec) => number,
   ): Promise<void> {
+    const queues = Array.from({ length: this.lanes }, (_, queue) => queue);
+    const moved = sas.map((sa) => ({ ...sa, key: takeKey(sa.key) }));
     await Promise.all(
-      this.#threads.map(async (thread, queue) => {
-        const own = sas.filter((sa) => owner(sa) === queue).map((sa) => ({ ...sa, key: takeKey(sa.key) }));
-        if (own.length > 0)
-          await thread.request(
-            { kind, sas: own },
-            own.map((sa) => sa.key.buffer),
-          );
+      queues.map(async (queue) => {
+        const own = moved.filter((sa) => owner(sa) === queue);
+        const keys = own.map((sa) => sa.key.buffer);
+        if (own.length > 0) await this.#threads.one(queue, { kind, sas: own }, keys);
       }),
     );
   }
 
   async retireRx(spis: readonly number[], graceMs: number): Promise<void> {
-    await this.#all({ kind: 'retireRx', spis, graceMs });
+    await this.#threads.living({ kind: 'retireRx', spis, graceMs });
   }
 
   async removeRx(spis: readonly number[]): Promise<void> {
-    await this.#all({ kind: 'removeRx', spis });
+    await this.#threads.living({ kind: 'removeRx', spis });
   }
 
   async removeTx(slot: number): Promise<void> {
-    await this.#all({ kind: 'removeTx', slot });
+    await this.#threads.living({ kind: 'removeTx', slot });
   }
 
   /** Lets outer packets larger than the path be fragmented, or refuses them. */
   setFragmentation(fragment: boolean): void {
-    for (const { fd, family } of [...this.#sockets, ...this.#sendSockets])
-      setFragmentation(fd, family, fragment);
+    this.#sockets.setFragmentation(fragment);
   }
 
   sendKeepalive(slot: number): void {
-    for (const thread of this.#threads) this.#tell(thread, { kind: 'sendKeepalive', slot });
+    this.#threads.tell({ kind: 'sendKeepalive', slot });
   }
 
   async progress(slot: number): Promise<PeerProgress> {
-    const answers = await this.#all({ kind: 'progress', slot });
+    const answers = await this.#threads.living({ kind: 'progress', slot });
     const words = answers.find((answer) => answer?.endpointWords)?.endpointWords ?? null;
     const totals = CounterBlock.sum(this.counters, slot);
     return {
       endpoint: words === null ? null : formatEndpoint(words),
       ...totals,
-      txSas: answers.flatMap((answer): SaProgress[] => (answer?.tx ? [answer.tx] : [])),
+      lastRxAtMs: unixTime(totals.lastRxAtMs),
+      txSas: answers.flatMap((answer) => [...(answer?.tx ?? [])]),
       rxSas: answers.flatMap((answer) => [...(answer?.rx ?? [])]),
     };
   }
@@ -254,11 +251,15 @@ export class WorkerPool implements DataPlane {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all(this.#threads.map((thread) => thread.stop(STOP_MS)));
-    const wakeFds = this.#setups.map((setup) => setup.wakeFd);
-    const sockets = new Set([...this.#sockets, ...this.#sendSockets].map((socket) => socket.fd));
-    for (const fd of [...wakeFds, ...sockets, ...this.#tun.fds]) closeFd(fd);
+    await this.#threads.stop();
+    this.#sockets.close();
+    for (const fd of [...this.#wakeFds, ...this.#tun.fds]) closeFd(fd);
   }
+}
+
+/** The queues' clock does not follow when somebody sets the host's. */
+function unixTime(queueMs: number): number {
+  return queueMs === 0 ? 0 : queueMs + Date.now() - nowMs();
 }
 
 /** The key in a buffer of its own, ready to move to another thread; the original is overwritten. */

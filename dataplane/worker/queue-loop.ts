@@ -29,8 +29,18 @@ const HOUSEKEEPING_MS = 1_000;
 /** struct pollfd */
 const POLLFD_LEN = 8;
 const POLLIN = 1;
+const POLLERR = 8;
+/** Places in the poll set. */
+const Poll = { tun: 0, udp: 1, wake: 2 } as const;
 /** ICMP answers are at most the IPv6 minimum MTU. */
 const ICMP_CAPACITY = 1_280;
+
+export interface QueueLoopEvents {
+  /** The path to a peer refused a frame as too large. */
+  onPathTooSmall(slot: number): void;
+  /** Somebody removed the TUN interface; the loop goes on without it. */
+  onInterfaceLost(): void;
+}
 
 export class QueueLoop {
   readonly #tun: TunQueue;
@@ -44,22 +54,16 @@ export class QueueLoop {
   readonly #keepalives: KeepaliveTimer;
   readonly #segmenter: Segmenter;
   readonly #coalescer: Coalescer;
-  readonly #onPathTooSmall: (slot: number) => void;
+  readonly #events: QueueLoopEvents;
   #pathReportedAtMs = 0;
 
-  constructor(
-    setup: WorkerSetup,
-    arena: Arena,
-    engine: Engine,
-    offload: Offload,
-    onPathTooSmall: (slot: number) => void,
-  ) {
+  constructor(setup: WorkerSetup, arena: Arena, engine: Engine, offload: Offload, events: QueueLoopEvents) {
     this.#arena = arena;
     this.#engine = engine;
     this.#segmenter = offload.segmenter;
     this.#coalescer = offload.coalescer;
     this.#wakeFd = setup.wakeFd;
-    this.#onPathTooSmall = onPathTooSmall;
+    this.#events = events;
     this.#tun = new TunQueue(setup.tunFd, arena);
     this.#receiver = new UdpReceiver(setup.udpFd, arena);
     this.#sender = new UdpSender(
@@ -83,11 +87,11 @@ export class QueueLoop {
       const ready = poll(pollAddress, 3, HOUSEKEEPING_MS);
       const now = nowMs();
       if (ready > 0) {
-        if (this.#isReady(2)) {
+        if (this.#ready(Poll.wake) !== 0) {
           drainEventFd(this.#wakeFd);
           running = takeMessages();
         }
-        this.#move(this.#isReady(0), this.#isReady(1), now);
+        this.#move(now);
       }
       if (now >= housekeepingAtMs) {
         this.#keepHouse(now);
@@ -113,14 +117,23 @@ export class QueueLoop {
     return at;
   }
 
-  #isReady(index: number): boolean {
-    return this.#arena.view.getInt16(this.#pollAt + index * POLLFD_LEN + 6, true) !== 0;
+  /** What poll found, 0 for nothing. */
+  #ready(index: number): number {
+    return this.#arena.view.getInt16(this.#pollAt + index * POLLFD_LEN + 6, true);
   }
 
-  /** Takes turns between the two sides until one turn of each found them drained. */
-  #move(tunReady: boolean, udpReady: boolean, now: number): void {
-    if (tunReady) this.#moveTx(now);
-    if (udpReady) this.#moveRx(now);
+  /** Gives each side one turn, if it has something. */
+  #move(now: number): void {
+    const tun = this.#ready(Poll.tun);
+    if ((tun & POLLERR) !== 0) this.#loseInterface();
+    else if (tun !== 0) this.#moveTx(now);
+    if (this.#ready(Poll.udp) !== 0) this.#moveRx(now);
+  }
+
+  /** It would be ready for ever; poll passes over negative descriptors. */
+  #loseInterface(): void {
+    this.#arena.view.setInt32(this.#pollAt + Poll.tun * POLLFD_LEN, -1, true);
+    this.#events.onInterfaceLost();
   }
 
   #moveTx(now: number): void {
@@ -204,7 +217,7 @@ export class QueueLoop {
     const now = nowMs();
     if (result === SendResult.tooLarge && now - this.#pathReportedAtMs >= HOUSEKEEPING_MS) {
       this.#pathReportedAtMs = now;
-      this.#onPathTooSmall(slot);
+      this.#events.onPathTooSmall(slot);
     }
   }
 

@@ -17,6 +17,7 @@ export class WorkerError extends Error {
 export interface QueueThreadEvents {
   onEndpoint(queue: number, slot: number, words: Uint32Array): void;
   onPathTooSmall(slot: number): void;
+  onInterfaceLost(): void;
   /** The thread ended without being told to. */
   onDeath(queue: number, reason: string): void;
 }
@@ -40,6 +41,7 @@ export class QueueThread {
   readonly #pending = new Map<number, Pending>();
   readonly #ended: Promise<void>;
   #nextId = 1;
+  #alive = true;
   #stopping = false;
   #failure = 'it exited';
 
@@ -61,8 +63,14 @@ export class QueueThread {
     this.#ended = new Promise((resolve) => this.#worker.on('exit', () => resolve(this.#end())));
   }
 
+  get alive(): boolean {
+    return this.#alive;
+  }
+
   /** @throws {WorkerError} when the engine refuses or the worker is gone. */
   request(command: WorkerCommand, transfer: readonly ArrayBuffer[] = []): Promise<WorkerProgress | null> {
+    // Nobody would answer, and once the pool is closed the eventfd's number is another file's.
+    if (!this.#alive) return Promise.reject(this.#gone());
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
@@ -74,6 +82,7 @@ export class QueueThread {
   /** Resolves when the thread has ended; it gets `timeoutMs` to end by itself. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
+    this.#failure = 'it was stopped';
     this.#worker.postMessage({ id: 0, command: { kind: 'stop' } });
     signalEventFd(this.setup.wakeFd);
     const timer = setTimeout(() => void this.#worker.terminate(), timeoutMs);
@@ -95,6 +104,9 @@ export class QueueThread {
       case 'pathTooSmall':
         this.#events.onPathTooSmall(report.slot);
         break;
+      case 'interfaceLost':
+        this.#events.onInterfaceLost();
+        break;
       case 'ready':
       case 'stopped':
         break;
@@ -108,12 +120,14 @@ export class QueueThread {
   }
 
   #end(): void {
-    const error = new WorkerError(
-      'ERR_ICX_WORKER_DEAD',
-      `queue ${this.setup.queue} is gone: ${this.#failure}`,
-    );
+    this.#alive = false;
+    const error = this.#gone();
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
     if (!this.#stopping) this.#events.onDeath(this.setup.queue, this.#failure);
+  }
+
+  #gone(): WorkerError {
+    return new WorkerError('ERR_ICX_WORKER_DEAD', `queue ${this.setup.queue} is gone: ${this.#failure}`);
   }
 }

@@ -7,7 +7,7 @@ import { Arena } from '../io/arena.ts';
 import { CounterBlock } from '../path/counters.ts';
 import { Engine } from '../path/engine.ts';
 import { selectAead } from './aead-select.ts';
-import { applyCommand } from './commands.ts';
+import { Commands } from './commands.ts';
 import type { WorkerReport, WorkerRequest, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import { selectOffload } from './offload-select.ts';
@@ -29,7 +29,10 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
   });
   engine.addNetwork(setup.vni);
   const offload = selectOffload(arena, setup.offloads);
-  const loop = new QueueLoop(setup, arena, engine, offload, (slot) => report({ kind: 'pathTooSmall', slot }));
+  const loop = new QueueLoop(setup, arena, engine, offload, {
+    onPathTooSmall: (slot) => report({ kind: 'pathTooSmall', slot }),
+    onInterfaceLost: () => report({ kind: 'interfaceLost' }),
+  });
   const warnings = [warning, offload.fallbackReason].filter((text) => text != null);
   report({
     kind: 'ready',
@@ -37,18 +40,19 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     offloadCode: offload.segmenter.name,
     warning: warnings.length === 0 ? null : warnings.join('; '),
   });
-  loop.run(() => takeMessages(engine, loop, report));
+  const commands = new Commands(engine, loop);
+  loop.run(() => takeMessages(commands, report));
   for (const peer of [...engine.peers()]) engine.removePeer(peer.slot);
   report({ kind: 'stopped' });
 }
 
 /** @returns Whether to go on. */
-function takeMessages(engine: Engine, loop: QueueLoop, report: (message: WorkerReport) => void): boolean {
+function takeMessages(commands: Commands, report: (message: WorkerReport) => void): boolean {
   for (let received = nextMessage(); received; received = nextMessage()) {
     const { id, command } = received.message as WorkerRequest;
     if (command.kind === 'stop') return false;
     try {
-      report({ kind: 'done', id, result: applyCommand(command, engine, loop, nowMs()) });
+      report({ kind: 'done', id, result: commands.apply(command, nowMs()) });
     } catch (error) {
       const { code, message } = error as Error & { code?: string };
       report({ kind: 'refused', id, code: code ?? 'ERR_ICX_DATAPLANE', message });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, PEER_FIELDS } from '../../cli/config/schema.ts';
 import { FakeCli } from './fake-context.ts';
 
 let cli: FakeCli;
@@ -19,6 +20,14 @@ describe('icx man', () => {
     expect(stdout).toContain('.SH "EXIT STATUS"');
   });
 
+  test('prints the page of the config with every key of every section', async () => {
+    const { exit, stdout } = await cli.run(['man', 'icx.toml']);
+    expect(exit).toBe(0);
+    const fields = [INTERFACE_FIELDS, METRICS_FIELDS, LOG_FIELDS, PEER_FIELDS].flatMap(Object.keys);
+    expect(fields.length).toBeGreaterThan(25);
+    for (const key of fields) expect(stdout).toContain(`\n.B ${key}\n`);
+  });
+
   test('prints the page of a command with its options and arguments', async () => {
     const { stdout } = await cli.run(['man', 'up']);
     expect(stdout).toContain('.SH "NAME"\nicx\\-up \\- run an agent');
@@ -29,7 +38,7 @@ describe('icx man', () => {
   test('writes all pages to a directory', async () => {
     const dir = join(cli.dir, 'man1');
     expect(await cli.run(['man', '--dir', dir])).toEqual({ exit: 0, stdout: '', stderr: '' });
-    expect(readdirSync(dir)).toHaveLength(13);
+    expect(readdirSync(dir)).toHaveLength(14);
     expect(readFileSync(join(dir, 'icx-rekey.1'), 'utf8')).toBe((await cli.run(['man', 'rekey'])).stdout);
   });
 

@@ -13,6 +13,8 @@ export interface MeshSettings {
   readonly interface?: Settings;
   /** More keys of every `[[peer]]`. */
   readonly peer?: Settings;
+  /** `[metrics]`, off by default. */
+  readonly metrics?: Settings;
 }
 
 /** Overlay addresses of member `index`, from 0. */
@@ -58,5 +60,6 @@ export function meshConfig(
       ...settings.interface,
     },
     peers: peers.filter((_, index) => index !== own),
+    ...(settings.metrics === undefined ? {} : { metrics: settings.metrics }),
   };
 }

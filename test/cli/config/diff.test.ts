@@ -66,7 +66,7 @@ describe('diffConfig()', () => {
     expect(lines(before, after)).toEqual([
       'changed interface: vni: 1 → 7 (restart)',
       'changed interface: mtu: auto → 1400',
-      'changed interface: rekey_interval: 2m → 1m',
+      'changed interface: rekey_interval: 2m → 1m (restart)',
       'changed metrics listen: 127.0.0.1:6083 → off (restart)',
       'changed log level: info → debug',
     ]);

@@ -50,14 +50,26 @@ describe('runHooks()', () => {
 
   test('kills a command that runs too long, with all it started', async () => {
     const { log, info } = recorder();
-    const error = await runHooks('pre_up', ['sleep 61.25 & echo $!; wait'], 'icx0', log, 300).catch(
-      (reason: unknown) => reason,
-    );
+    const error = await runHooks('pre_up', ['sleep 61.25 & echo $!; wait'], 'icx0', log, {
+      timeoutMs: 300,
+    }).catch((reason: unknown) => reason);
     expect(error).toHaveProperty('message', expect.stringContaining('still running after 0.3 s'));
     const pid = Number(info[0]);
     expect(pid).toBeGreaterThan(1);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(isRunning(pid)).toBe(false);
+  });
+
+  test('kills what runs when interrupted, and starts no other', async () => {
+    const { log, info } = recorder();
+    const interrupt = new AbortController();
+    setTimeout(() => interrupt.abort(), 200);
+    const commands = ['echo $$; exec sleep 62.25', 'echo after'];
+    const options = { interrupt: interrupt.signal };
+    await expect(runHooks('pre_up', commands, 'icx0', log, options)).rejects.toThrow('interrupted');
+    await expect(runHooks('pre_up', ['echo after'], 'icx0', log, options)).rejects.toThrow('interrupted');
+    expect(info).toHaveLength(1);
+    expect(isRunning(Number(info[0]))).toBe(false);
   });
 
   test('does not wait for what a hook leaves in the background', async () => {

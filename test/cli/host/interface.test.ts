@@ -4,7 +4,7 @@ import { IpError } from '../../../cli/host/ip.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
 import { Lab, type Namespace } from '../../support/netns.ts';
 
-const TRAFFIC = { dataPort: 6081, controlPort: 6082, ephemeralControl: false, controlTargets: [] };
+const TRAFFIC = { dataPorts: [6081], controlPort: 6082, ephemeralControl: false, controlTargets: [] };
 const PLAN: InterfacePlan = {
   addresses: ['10.77.0.1/24', 'fd77::1/64'],
   mtuBytes: 1424,
@@ -79,7 +79,7 @@ describeHosts('HostInterface', () => {
       expect(made.removeSync()).toEqual([]);
     });
     host.ip('link set icx0 down');
-    host.ip('link set icx0 mtu 1500 addrgenmode eui64');
+    host.ip('link set icx0 mtu 1500 txqueuelen 500 addrgenmode eui64');
     expect(state(host)).toBe(before);
   });
 
@@ -145,7 +145,7 @@ describeHosts('HostInterface', () => {
       );
     });
     host.ip('link set icx0 down');
-    host.ip('link set icx0 mtu 1500 addrgenmode eui64');
+    host.ip('link set icx0 mtu 1500 txqueuelen 500 addrgenmode eui64');
     expect(state(host)).toBe(before);
   });
 
@@ -192,6 +192,19 @@ describeHosts('HostInterface', () => {
     expect(via('198.51.100.1 ipproto tcp dport 7001')).toBe('icx0');
     expect(via('198.51.100.2 ipproto tcp dport 7000')).toBe('icx0');
     expect(via('198.51.100.2 ipproto tcp sport 6082')).toBe('eth0');
+  });
+
+  test('warnings() names interfaces that would drop what peers send, and how to change that', async () => {
+    const made = new HostInterface('icx0');
+    await host.exec(['sysctl', '-qw', 'net.ipv4.conf.eth0.rp_filter=1']);
+    await host.enter(async () => {
+      await made.apply(PLAN);
+      expect(made.warnings()).toEqual([]);
+      await made.apply({ ...PLAN, routes: ['0.0.0.0/0'] });
+      expect(made.warnings()).toEqual([expect.stringMatching(/^eth0 .*net\.ipv4\.conf\.eth0\.rp_filter=2$/)]);
+      await host.exec(['sysctl', '-qw', 'net.ipv4.conf.eth0.rp_filter=2']);
+      expect(made.warnings()).toEqual([]);
+    });
   });
 
   test('removeStaleRules() removes what a killed agent left, and only of its own name', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { policyRules, policyTable } from '../../../cli/host/policy-routing.ts';
 import { routeSteps } from '../../../cli/host/route-plan.ts';
 
-const traffic = { dataPort: 6081, controlPort: 6082, ephemeralControl: false, controlTargets: [] };
+const traffic = { dataPorts: [6081], controlPort: 6082, ephemeralControl: false, controlTargets: [] };
 const NONE: ReadonlySet<string> = new Set();
 
 function policyRoutes(routes: readonly string[], endpoints: readonly string[]): string[] {

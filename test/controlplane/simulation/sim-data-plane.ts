@@ -8,6 +8,8 @@ interface Sa {
   readonly spec: Omit<SaSpec, 'key'>;
   readonly key: string;
   packets: number;
+  /** Frames that the highest counter says did not come. */
+  missing: number;
   expiresAtMs: number;
   retired: boolean;
 }
@@ -55,6 +57,7 @@ export class SimDataPlane implements DataPlane {
         spec,
         key: hex(key),
         packets: 0,
+        missing: 0,
         expiresAtMs: this.#now() + spec.lifetimeMs,
         retired: false,
       };
@@ -85,7 +88,14 @@ export class SimDataPlane implements DataPlane {
     this.#check(![...this.rx.values()].some((sa) => sa.key === text), 'receive key used for sending');
     this.#txKeys.add(text);
     key.fill(0);
-    return { spec, key: text, packets: 0, expiresAtMs: this.#now() + spec.lifetimeMs, retired: false };
+    return {
+      spec,
+      key: text,
+      packets: 0,
+      missing: 0,
+      expiresAtMs: this.#now() + spec.lifetimeMs,
+      retired: false,
+    };
   }
 
   async retireRx(spis: readonly number[], graceMs: number): Promise<void> {
@@ -178,7 +188,7 @@ export class SimDataPlane implements DataPlane {
 }
 
 function progressOf(sa: Sa, budgetUsed: number): SaProgress {
-  return { spi: sa.spec.spi, lane: sa.spec.lane, packets: sa.packets, budgetUsed };
+  return { spi: sa.spec.spi, lane: sa.spec.lane, packets: sa.packets, missing: sa.missing, budgetUsed };
 }
 
 function hex(key: Uint8Array): string {

@@ -77,6 +77,8 @@ export class SimNetwork {
   /** Both ends of every connection made, in order. */
   readonly connections: SimConnection[] = [];
   dials = 0;
+  /** Extra time that a dial from an address takes, in ms. */
+  readonly slowDials = new Map<string, number>();
   /** Writes are counted; the connection is cut right before the one with this number. */
   cutAtWrite = -1;
   writes = 0;
@@ -152,7 +154,7 @@ export class SimTransport implements ControlTransport {
       await network.wait(target.timeoutMs);
       throw new TransportError('ERR_ICX_TRANSPORT_TIMEOUT', `no answer from ${target.host}`);
     }
-    await network.wait(2 * network.delayMs);
+    await network.wait(2 * network.delayMs + (network.slowDials.get(this.address) ?? 0));
     if (network.pins && Buffer.compare(there.key, target.peerKey) !== 0) {
       throw new TransportError('ERR_ICX_TRANSPORT_PEER_KEY', `another key answered at ${target.host}`);
     }

@@ -109,6 +109,24 @@ describe('CounterBlock', () => {
     expect(totals.drops.get(DropCode.txSendFailed)).toBe(2);
   });
 
+  test('clearSlot() moves counts to slot 0 and leaves nothing for the next peer', () => {
+    const block = new CounterBlock(CounterBlock.allocate(CAPACITY), CAPACITY);
+    block.rxDelivered(2, 100);
+    block.rxDropped(2, DropCode.rxReplay);
+    block.rxAuthenticated(2, 5_000);
+    block.txSa(2, 9, 3, 0.5);
+    block.rxDelivered(0, 7);
+    const before = CounterBlock.sumAll([block]);
+    block.clearSlot(2);
+    const { lastRxAtMs, txBudgetUsed, ...counts } = CounterBlock.sumAll([block]);
+    expect({ ...before, ...counts }).toEqual(before);
+    expect([lastRxAtMs, txBudgetUsed]).toEqual([0, 0]);
+    expect(CounterBlock.sum([block], 0).rxBytes).toBe(107);
+    const row = new Float64Array(ROW_LEN).fill(1);
+    block.readRow(2, row);
+    expect([...row]).toEqual(new Array(ROW_LEN).fill(0));
+  });
+
   test('received = delivered + keepalives + drops after any sequence of events', () => {
     const slot = fc.nat(CAPACITY - 1);
     const event = fc.oneof(

@@ -209,6 +209,14 @@ describe('Engine.decap()', () => {
     by.expectAccounted();
   });
 
+  test("a frame of an unknown SPI after one of a peer: the drop is nobody's", () => {
+    const by = host();
+    by.decap(craftFrame(INNER));
+    expect(by.decap(craftFrame(INNER, { spi: 2 }))).toBe(DropCode.rxUnknownSpi);
+    expect(by.engine.lastPeer).toBe(null);
+    expect(by.dropped(DropCode.rxUnknownSpi, 0)).toBe(1);
+  });
+
   test('walks all options: others in front are skipped, authenticated, and not taken for ciphertext', () => {
     const by = host();
     const frame = craftFrame(INNER, { before: SKIPPED_OPTION.repeat(3), counter: 1n });

@@ -199,6 +199,14 @@ describe('Engine.encap() passes', () => {
     expect(by.engine.sentFrames(1)).toBe(1);
   });
 
+  test("a packet without route after one with: the drop is nobody's", () => {
+    const by = host();
+    by.encap(PACKET);
+    expect(by.encap(PACKET.slice(1))).toBe(DropCode.txMalformed);
+    expect(by.engine.lastPeer).toBe(null);
+    expect(by.dropped(DropCode.txMalformed, 0)).toBe(1);
+  });
+
   test('every frame has the next counter', () => {
     const by = host();
     const counters = [1, 2, 3].map(() => {

@@ -13,7 +13,7 @@ import { allocatedPerCall } from '../../support/heap-growth.ts';
 import { KEY_A, KEY_B, NOW, PEER_ENDPOINT, peerSpec, saSpec, VNI } from './host.ts';
 import { ipPacket } from './packets.ts';
 
-const CALLS = 50_000;
+const CALLS = 200_000;
 /** As the worker's clock is: no small integer, and one number for the whole batch. */
 const NOW_MS = NOW + 0.5;
 const At = { source: 64, packet: 4_096, frame: 16_384, opened: 32_768 } as const;

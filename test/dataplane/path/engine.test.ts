@@ -99,12 +99,13 @@ describe('Engine', () => {
     expect([...by.engine.peers()]).toEqual([]);
   });
 
-  test('budget use of the send SA shows in its progress and in the counters', () => {
+  test('budget use of the send SA shows in its progress, and in the counters after a sweep', () => {
     const { a } = connectedHosts();
     for (let i = 0; i < 10; i++) a.encap(ipPacket(OUT));
     // 32 bytes are 2 blocks, the tag mask 1; the hash subkey is 1 for the SA.
     const used = (1 + 10 * 3) / 2 ** 34;
     expect(a.engine.txProgress(1)?.budgetUsed).toBe(used);
+    a.engine.sweep(NOW);
     expect(CounterBlock.sum([a.counters], 1).txBudgetUsed).toBe(used);
     a.engine.removeTx(1);
     expect(CounterBlock.sum([a.counters], 1).txBudgetUsed).toBe(0);

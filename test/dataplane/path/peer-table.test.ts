@@ -118,6 +118,23 @@ describe('PeerTable.set()', () => {
   });
 });
 
+test('PeerTable.set() moves a validating peer to its new address, and lets all in when none validates', () => {
+  const peers = table();
+  const view = new DataView(new ArrayBuffer(32));
+  const admitted = (address: string) => {
+    writeEndpoint(view, 0, parseEndpoint({ address, port: 6081 }));
+    return peers.network(VNI)?.maySendFrom(view, 0);
+  };
+  peers.set(peerSpec({ validateSource: true }));
+  peers.set(peerSpec({ validateSource: true, endpoint: { address: '192.0.2.77', port: 6081 } }));
+  expect([admitted('192.0.2.2'), admitted('192.0.2.77')]).toEqual([false, true]);
+  peers.set(peerSpec());
+  peers.set(peerSpec({ slot: 2, routes: OTHER_ROUTES, validateSource: true }));
+  expect(admitted('198.51.100.1')).toBe(true);
+  peers.remove(peers.require(1));
+  expect([admitted('198.51.100.1'), admitted('192.0.2.2')]).toEqual([false, true]);
+});
+
 describe('PeerTable', () => {
   test('remove() frees the routes for another peer', () => {
     const peers = table();

@@ -98,7 +98,7 @@ describe('Engine.installRx()', () => {
     expect(old(3n, GRACE)).toBe(DropCode.rxExpiredSa);
     by.engine.sweep(NOW + GRACE);
     expect(old(4n, GRACE)).toBe(DropCode.rxUnknownSpi);
-    expect(by.engine.rxProgress(1)).toEqual([{ spi: 2, lane: 0, packets: 1, budgetUsed: 0 }]);
+    expect(by.engine.rxProgress(1)).toEqual([{ spi: 2, lane: 0, packets: 1, missing: 0, budgetUsed: 0 }]);
   });
 });
 
@@ -134,7 +134,9 @@ describe('Engine.installTx()', () => {
     expect(destroyed).toEqual(['seal 1', 'seal 2']);
     by.engine.installRx(saSpec({ spi: 3 }), NOW);
     by.engine.installTx(saSpec({ spi: 4, key: KEY_C }), NOW);
+    by.encap(OUTBOUND);
     by.engine.removePeer(1);
+    expect(by.engine.lastPeer).toBe(null);
     expect(destroyed.slice(2)).toEqual(['seal 4', 'open 3']);
     expect(by.encap(OUTBOUND)).toBe(DropCode.txNoRoute);
     expect(by.decap(craftFrame(INNER, { spi: 3 }))).toBe(DropCode.rxUnknownSpi);
@@ -169,6 +171,7 @@ describe('Engine.removeNetwork()', () => {
     by.engine.removeNetwork(VNI);
     by.engine.removeNetwork(VNI);
     expect(by.engine.networks()).toEqual([8]);
+    expect([by.engine.peer(1), rxSpis(by, 1)]).toEqual([undefined, []]);
     expect(by.decap(craftFrame(INNER))).toBe(DropCode.rxUnknownVni);
     expect(by.decap(craftFrame(INNER, { vni: 8, spi: 2, key: KEY_B }))).toEqual(INNER);
     by.engine.addNetwork(VNI);

@@ -11,14 +11,7 @@ import { describeHosts } from '../../support/describe-hosts.ts';
 import { Lab } from '../../support/netns.ts';
 import { KINDS, OffloadRig, type Written } from '../../support/offload-rig.ts';
 import { tcpSegments, udpSegments, VIRTIO_LEN } from '../../support/super-packets.ts';
-import {
-  ACK,
-  isIntact,
-  PSH,
-  pattern,
-  type TcpFields,
-  type UdpFields,
-} from '../../support/transport-packets.ts';
+import { ACK, PSH, pattern, type TcpFields, type UdpFields } from '../../support/transport-packets.ts';
 
 const CWR = 0x80;
 const GSO_ECN = 0x80;
@@ -74,11 +67,11 @@ function addressBytes(text: string): Uint8Array {
 describeHosts('a host that forwards between TUN interfaces', () => {
   const lab = new Lab();
   const ports: Port[] = [];
-  const port = (index: number): Port =>
-    ports[index] ??
-    (() => {
-      throw new Error('no port');
-    })();
+  const port = (index: number): Port => {
+    const one = ports[index];
+    if (one === undefined) throw new RangeError(`no port ${index}`);
+    return one;
+  };
 
   beforeAll(async () => {
     const host = lab.addHost('fwd');

@@ -1,0 +1,63 @@
+/** What each key of a config file means, for the manual page; the compiler keeps it complete. */
+import type { INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, PEER_FIELDS } from './schema.ts';
+
+type Help<Fields> = Readonly<Record<keyof Fields, string>>;
+
+const INTERFACE: Help<typeof INTERFACE_FIELDS> = {
+  name: 'The network interface. Default: the name of the config file.',
+  private_key_file: 'File with this host’s private key (icx genkey), which only its owner may read.',
+  private_key: 'The private key itself, in a config that only its owner may read.',
+  address: 'Inner addresses of this host, with the prefix length of the overlay’s subnet.',
+  vni: 'Virtual network identifier; the same on all hosts of a network. Default: 1.',
+  listen: 'Underlay address to bind; "::" takes IPv6 and IPv4. Default: "0.0.0.0".',
+  listen_port: 'UDP port of the data plane. Default: 6081.',
+  control_port: 'UDP port of the control plane; TCP for webtransport over HTTP/2. Default: 6082.',
+  mtu: 'MTU of the interface. "auto" takes what the underlay routes to the peers carry, less the overhead, and follows it. Default: "auto".',
+  queues: 'Worker threads, each with a queue of the interface and keys of its own. Default: "auto".',
+  control_transport:
+    '"quic", or "webtransport" where hosts reach each other only through HTTPS. Default: "quic".',
+  suite: 'Cipher of the packets; the same on both sides of a peering. Default: "aes-128-gcm".',
+  rekey_interval:
+    'How often keys are replaced; 1s to 6h. Packets are refused after four intervals, one hour at least. Default: "2m".',
+  routes: 'Whether to install a kernel route for every allowed_ips. Default: true.',
+  pre_up: 'Shell commands run before the interface is made; %i is its name. A failure ends the start.',
+  post_up: 'Shell commands run when everything is up. A failure ends the start.',
+  pre_down: 'Shell commands run before anything is taken down; killed after 0.6 s.',
+  post_down: 'Shell commands run when everything is gone; killed after 0.6 s.',
+};
+
+const METRICS: Help<typeof METRICS_FIELDS> = {
+  listen:
+    'Address and TCP port of /metrics, /healthz and /readyz; false switches them off. Default: "127.0.0.1:6083".',
+};
+
+const LOG: Help<typeof LOG_FIELDS> = {
+  level: 'Least level that is logged. Default: "info".',
+};
+
+const PEER: Help<typeof PEER_FIELDS> = {
+  name: 'Name in status, log and metrics. Default: the short form of the public key.',
+  public_key: 'The peer’s public key (icx pubkey).',
+  preshared_key_file: 'File with a key that both sides share (icx genpsk), mixed into every handshake.',
+  preshared_key: 'The preshared key itself, in a config that only its owner may read.',
+  endpoint:
+    'Host name or underlay address of the peer, with its data port where that is not 6081. Without it the peer dials us, and where it is is learned from what it sends.',
+  control_port: 'The peer’s control port. Default: 6082.',
+  allowed_ips: 'Inner addresses behind the peer: what is sent to it, and what it may send from.',
+  local_ips: 'Inner addresses that the peer may reach here. Default: all.',
+  keepalive:
+    'Sends an empty packet whenever nothing else was sent for this long, so that NAT mappings stay open. Default: false.',
+  rx_rate_limit:
+    'Packets per second of the peer that may reach the cipher, split evenly over the queues; 0 is no limit. Default: 0.',
+  validate_source:
+    'Whether to drop packets whose outer source address is not the endpoint’s. The peer can’t move then. Default: false.',
+  hybrid: 'Whether handshakes mix in ML-KEM-768; the same on both sides. Default: true.',
+};
+
+/** Section title as written in the file, and its keys. */
+export const CONFIG_HELP: readonly (readonly [section: string, keys: Readonly<Record<string, string>>])[] = [
+  ['[interface]', INTERFACE],
+  ['[metrics]', METRICS],
+  ['[log]', LOG],
+  ['[[peer]]', PEER],
+];

@@ -1,0 +1,123 @@
+/**
+ * Finds out who is calling, before anything is done for them.
+ */
+
+import type { Clock } from '../clock.ts';
+import { reasonOf } from '../control-error.ts';
+import { type Initiation, readInitiation } from '../handshake/handshake.ts';
+import { HandshakeError } from '../handshake/handshake-error.ts';
+import type { Identity } from '../identity.ts';
+import { type ControlRecord, encodeRefusal, RecordError, RecordKind } from '../record/record.ts';
+import { RecordStream } from '../record/record-stream.ts';
+import type { PeerContext } from '../rekey/peer-context.ts';
+import { HANDSHAKE_TIMEOUT_MS } from '../rekey/rotator.ts';
+import type { ControlConnection } from '../transport/transport.ts';
+import type { Admission } from './admission.ts';
+
+/** Who takes over a caller. */
+export interface Host {
+  readonly context: PeerContext;
+  accept(stream: RecordStream, initiation: Initiation, settled: () => void): void;
+}
+
+export interface ReceptionOptions {
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly admission: Admission;
+  /** Finds the pinned peer by the X25519 image of its key. */
+  lookup(dhPublic: Uint8Array): Host | null;
+  /** A caller was turned away; strangers can make this happen as often as they like. */
+  onRefused(source: string | null, reason: string): void;
+}
+
+/** All that a stranger is told. */
+const CLOSE_REASON = 'refused';
+const REPLAY_REFUSAL = 'timestamp is not later than the last one: check the clock of this host';
+
+export class Reception {
+  readonly #options: ReceptionOptions;
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a connection from the transport; whatever it brings ends in a host or a close. */
+  async receive(connection: ControlConnection): Promise<void> {
+    const { admission, clock, onRefused } = this.#options;
+    const source = connection.remoteAddress;
+    const full = admission.enter(source, clock.nowMs());
+    if (full !== null) {
+      connection.close(CLOSE_REASON);
+      onRefused(source, full);
+      return;
+    }
+    let inside = true;
+    const leave = (): void => {
+      if (inside) admission.leave();
+      inside = false;
+    };
+    const stream = new RecordStream(connection, clock);
+    const late = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => connection.close(CLOSE_REASON));
+    try {
+      const record = await stream.next();
+      if (record === null) leave();
+      else this.#introduce(stream, record, leave);
+    } catch (error) {
+      leave();
+      this.#turnAway(stream, error, null);
+    } finally {
+      late.cancel();
+    }
+  }
+
+  #introduce(stream: RecordStream, record: ControlRecord, leave: () => void): void {
+    const { identity, lookup } = this.#options;
+    let host: Host | null = null;
+    try {
+      if (record.kind !== RecordKind.handshake1 || record.generation !== 0) {
+        throw new RecordError('ERR_ICX_RECORD_KIND', 'connection does not start with a handshake');
+      }
+      const find = (dhPublic: Uint8Array): PeerContext | null => {
+        host = lookup(dhPublic);
+        return host?.context ?? null;
+      };
+      const initiation = readInitiation({ identity, message1: record.body, lookup: find });
+      this.#handOver(stream, host, initiation, leave);
+    } catch (error) {
+      leave();
+      this.#turnAway(stream, error, host);
+    }
+  }
+
+  #handOver(stream: RecordStream, host: Host | null, initiation: Initiation, leave: () => void): void {
+    const pinned = stream.connection.peerKey;
+    if (host === null || (pinned !== null && !sameKey(pinned, initiation.peerPublicKey))) {
+      initiation.wipe();
+      throw new HandshakeError(
+        'ERR_ICX_HANDSHAKE_AUTH',
+        'Refused a caller: its handshake is of another peer than its transport key',
+        'somebody may be sending recorded handshakes',
+      );
+    }
+    host.accept(stream, initiation, leave);
+  }
+
+  #turnAway(stream: RecordStream, error: unknown, host: Host | null): void {
+    const words = wordsFor(stream.connection, error, host);
+    if (words === null) stream.close(CLOSE_REASON);
+    else stream.closeAfter(encodeRefusal(words), words);
+    this.#options.onRefused(stream.connection.remoteAddress, reasonOf(error));
+  }
+}
+
+/** What the caller may know. A version is no secret; the rest is for whom the transport vouches. */
+function wordsFor(connection: ControlConnection, error: unknown, host: Host | null): string | null {
+  if (error instanceof RecordError && error.code === 'ERR_ICX_RECORD_VERSION') return error.message;
+  const replay = error instanceof HandshakeError && error.code === 'ERR_ICX_HANDSHAKE_REPLAY';
+  if (!replay || host === null || connection.peerKey === null) return null;
+  return sameKey(connection.peerKey, host.context.publicKey) ? REPLAY_REFUSAL : null;
+}
+
+function sameKey(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

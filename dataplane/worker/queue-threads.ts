@@ -1,0 +1,102 @@
+/**
+ * The threads of all queues: a command for each of them, and another thread for one that died.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkerCommand, WorkerProgress, WorkerSetup } from './messages.ts';
+import { QueueThread, type QueueThreadEvents, WorkerError } from './queue-thread.ts';
+
+/** A thread that lived for less is replaced after a pause: else one that can't live takes a core. */
+const SHORT_LIFE_MS = 10_000;
+const PAUSE_MS = 1_000;
+const STOP_MS = 1_000;
+
+export interface QueueThreadsEvents extends Omit<QueueThreadEvents, 'onDeath'> {
+  /** A thread died; the one in its place knows what `restore` says, and no SA. */
+  onReplaced(queue: number, reason: string): void;
+}
+
+export class QueueThreads {
+  readonly #threads: QueueThread[];
+  readonly #events: QueueThreadsEvents;
+  readonly #restore: () => readonly WorkerCommand[];
+  #running = false;
+
+  /** @param restore What another thread is told before anything else. */
+  constructor(
+    setups: readonly WorkerSetup[],
+    events: QueueThreadsEvents,
+    restore: () => readonly WorkerCommand[],
+  ) {
+    this.#events = events;
+    this.#restore = restore;
+    this.#threads = setups.map((setup) => this.#start(setup));
+  }
+
+  /** Threads that die from now on are replaced. @throws {WorkerError} when one did not start. */
+  async ready(): Promise<Awaited<QueueThread['ready']>> {
+    const [first] = await Promise.all(this.#threads.map((thread) => thread.ready));
+    const dead = this.#threads.find((thread) => !thread.alive);
+    if (first === undefined || dead !== undefined)
+      throw new WorkerError('ERR_ICX_WORKER_DEAD', 'a queue died');
+    this.#running = true;
+    return first;
+  }
+
+  /** Asks every thread. @throws {WorkerError} when one refuses or is gone. */
+  all(command: WorkerCommand): Promise<(WorkerProgress | null)[]> {
+    return Promise.all(this.#threads.map((thread) => thread.request(command)));
+  }
+
+  /** As `all`, for what a thread that is gone needs no more: it answers null. */
+  living(command: WorkerCommand): Promise<(WorkerProgress | null)[]> {
+    return Promise.all(this.#threads.map((thread) => thread.request(command).catch(unlessGone)));
+  }
+
+  /** For what needs no answer. */
+  tell(command: WorkerCommand, but = -1): void {
+    for (const thread of this.#threads) {
+      if (thread.setup.queue !== but) thread.request(command).catch(() => {});
+    }
+  }
+
+  /** Asks the thread of one queue; `transfer` moves along. @throws {WorkerError} as `all`. */
+  async one(queue: number, command: WorkerCommand, transfer: readonly ArrayBuffer[] = []): Promise<void> {
+    await this.#threads[queue]?.request(command, transfer);
+  }
+
+  /** Ends all threads for good. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#threads.map((thread) => thread.stop(STOP_MS)));
+  }
+
+  #start(setup: WorkerSetup): QueueThread {
+    const startedAtMs = performance.now();
+    const { onEndpoint, onPathTooSmall, onInterfaceLost } = this.#events;
+    return new QueueThread(setup, {
+      onEndpoint,
+      onPathTooSmall,
+      onInterfaceLost,
+      onDeath: (queue, reason) => {
+        const lifeMs = performance.now() - startedAtMs;
+        // One that dies before it knows all has died a second time, and is replaced for that.
+        this.#replace(setup, queue, reason, lifeMs).catch(() => {});
+      },
+    });
+  }
+
+  async #replace(setup: WorkerSetup, queue: number, reason: string, lifeMs: number): Promise<void> {
+    if (!this.#running) return;
+    if (lifeMs < SHORT_LIFE_MS) await sleep(PAUSE_MS, undefined, { ref: false });
+    if (!this.#running) return;
+    const thread = this.#start(setup);
+    this.#threads[queue] = thread;
+    await Promise.all(this.#restore().map((command) => thread.request(command)));
+    this.#events.onReplaced(queue, reason);
+  }
+}
+
+function unlessGone(error: unknown): null {
+  if (error instanceof WorkerError && error.code === 'ERR_ICX_WORKER_DEAD') return null;
+  throw error;
+}

@@ -1,0 +1,43 @@
+/** What an agent could leave behind on a host, as text to compare before and after. */
+import { existsSync, readdirSync } from 'node:fs';
+import type { Namespace } from './netns.ts';
+
+const VIEWS = [
+  '-o link show',
+  '-o address show',
+  '-4 route show table all',
+  '-6 route show table all',
+  '-4 rule show',
+  '-6 rule show',
+  'tuntap show',
+] as const;
+
+/** Interfaces, addresses, routes of all tables, rules, bound ports and processes. */
+export async function hostState(host: Namespace): Promise<string> {
+  const network = VIEWS.map((view) => `# ip ${view}\n${stable(host.ip(view))}`);
+  const { stdout } = await host.exec([
+    'cat',
+    ...['udp', 'udp6', 'tcp', 'tcp6'].map((name) => `/proc/self/net/${name}`),
+  ]);
+  // Local address and state; 07 is an open UDP socket, 0A a listening TCP socket.
+  const sockets = [...stdout.matchAll(/^ *\d+: (\S+) \S+ (07|0A) /gm)];
+  const bound = sockets.map(([, address = '']) => address).sort();
+  const processes = host.pids().filter((pid) => pid !== process.pid);
+  return [...network, '# ports', ...bound, '# processes', ...processes].join('\n');
+}
+
+/** Without what moves by itself: counters, and link-local addresses some time after a link came up. */
+function stable(text: string): string {
+  return text
+    .replace(/ (valid_lft|preferred_lft|expires|qdisc|qlen) \S+/g, '')
+    .replace(/ tentative/g, '')
+    .split('\n')
+    .filter((line) => !/fe80:|^$/.test(line))
+    .sort()
+    .join('\n');
+}
+
+/** Files of a directory, sorted; none where it does not exist. */
+export function filesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory).sort() : [];
+}
