@@ -1,6 +1,7 @@
 /**
  * All peers of one agent: owns the transport, brings callers to their tunnels.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DataPlane, Suite } from '../dataplane/contract.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Admission } from './connect/admission.ts';
@@ -149,7 +150,13 @@ export class ControlPlane {
    * @throws {ControlError} ERR_ICX_CONTROL_UNKNOWN_PEER, with nothing done.
    */
   async rekey(names: readonly string[] = [], trigger: RekeyTrigger = 'operator'): Promise<RekeyOutcome[]> {
-    return await Promise.all(this.#named(names).map((tunnel) => rekeyOne(tunnel, trigger)));
+    const outcomes: Promise<RekeyOutcome>[] = [];
+    for (const tunnel of this.#named(names)) {
+      outcomes.push(rekeyOne(tunnel, trigger));
+      // A first message takes some 10 ms: with many peers, none of their pings would be answered.
+      await nextTurn();
+    }
+    return await Promise.all(outcomes);
   }
 
   /** Tells a peer the largest inner packet that our path to it takes, in bytes. */
@@ -160,6 +167,11 @@ export class ControlPlane {
   /** The host's addresses or routes changed: peers that are not connected are dialled at once. */
   networkChanged(): void {
     for (const tunnel of this.#tunnels.values()) tunnel.hurry();
+  }
+
+  /** A peer is at another address than before: if it is not connected, it is dialled there at once. */
+  peerMoved(slot: number): void {
+    this.#tunnels.get(slot)?.hurry();
   }
 
   status(): PeerStatus[] {

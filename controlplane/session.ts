@@ -7,6 +7,7 @@ import { ControlError, reasonOf } from './control-error.ts';
 import type { Initiation } from './handshake/handshake.ts';
 import { HandshakeError } from './handshake/handshake-error.ts';
 import type { HandshakeSecrets } from './handshake/handshake-secrets.ts';
+import { REFUSED } from './handshake/refusal-words.ts';
 import type { Identity } from './identity.ts';
 import type { ControlMessage, RekeyTrigger } from './record/message.ts';
 import {
@@ -263,7 +264,7 @@ export class Session {
   #refuse(error: unknown): void {
     if (this.#ended) return;
     const words = this.#wordsForPeer(error);
-    if (words === null) this.#options.stream.close('refused');
+    if (words === null) this.#options.stream.close(REFUSED);
     else this.#options.stream.closeAfter(encodeRefusal(words, Math.max(0, this.generation)), words);
     this.#end(reasonOf(error), { cause: error });
   }

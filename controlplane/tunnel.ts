@@ -8,6 +8,7 @@ import { Dialler } from './connect/dialler.ts';
 import { ControlError } from './control-error.ts';
 import type { ControlLog, ControlPeer, PeerEvents, PeerState, PeerStatus } from './control-peer.ts';
 import type { Initiation } from './handshake/handshake.ts';
+import { refusalWords } from './handshake/refusal-words.ts';
 import { comparePublicKeys, type Identity } from './identity.ts';
 import type { RekeyTrigger } from './record/message.ts';
 import { RecordStream } from './record/record-stream.ts';
@@ -226,7 +227,7 @@ export class Tunnel {
         sas: this.sas,
         clock,
         random,
-        lifetimes: lifetimes(rekeyIntervalMs, session.dialled),
+        lifetimes: lifetimes(rekeyIntervalMs, session.dialled, random()),
         rekey: (due) => this.rekey(due),
       });
     }
@@ -239,7 +240,7 @@ export class Tunnel {
     if (was === 'current') this.#lost(session, end);
     // While another connection stands, the end of one that never did says nothing.
     else if (was === 'pending' && this.#contenders.current === null) {
-      this.#note(end.reason);
+      this.#note(refusalWords(end.reason, session.dialled));
       if (session.dialled) this.#dialler.want(false);
     }
     this.#updateState();

@@ -75,7 +75,8 @@ export class AgentService implements AgentApi {
   }
 
   async plan(file: string): Promise<ReloadReport> {
-    const { changes } = this.#compare(file);
+    const { next, changes } = this.#compare(file);
+    for (const peer of next.peers) peer.presharedKey?.fill(0);
     return { interface: this.#config.interface.name, applied: false, changes };
   }
 

@@ -29,3 +29,9 @@ export function interfacePlan(
     },
   };
 }
+
+/** Whether the interface gets IPv6 addresses or routes, which the kernel refuses below its minimum MTU. */
+export function carriesIpv6({ interface: own, peers }: Config): boolean {
+  const routes = own.routes ? peers.flatMap((peer) => peer.allowedIps) : [];
+  return [...own.addresses, ...routes].some((prefix) => prefix.includes(':'));
+}

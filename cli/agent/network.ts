@@ -12,7 +12,7 @@ import { HostInterface, removeStaleRules } from '../host/interface.ts';
 import { watchRoutes } from '../host/route-watch.ts';
 import type { AgentService } from './agent-service.ts';
 import { Endpoints } from './endpoints.ts';
-import { interfacePlan } from './interface-plan.ts';
+import { carriesIpv6, interfacePlan } from './interface-plan.ts';
 import { isOverlayAddress } from './overlay-address.ts';
 import { PeerObserver } from './peer-observer.ts';
 import { commonRoutes, controlPeer, peerSpec, routesOf } from './peer-specs.ts';
@@ -27,8 +27,6 @@ const UNMEASURED: MeasuredMtu = { mtuBytes: 1_392, fragment: false, reason: '', 
 export class Network {
   readonly peers: PeerTable;
   readonly observer: PeerObserver;
-  /** What keeps packets from flowing, null when nothing does. */
-  fault: string | null = null;
   readonly #service: AgentService;
   readonly #endpoints: Endpoints;
   readonly #underlay: Underlay;
@@ -39,6 +37,8 @@ export class Network {
   #mtu = UNMEASURED;
   /** Refreshes of the interface, one at a time. */
   #refreshing: Promise<void> = Promise.resolve();
+  /** Whether a refresh waits that will see every change until it starts. */
+  #refreshWaits = false;
 
   private constructor(service: AgentService) {
     const { interface: own, peers } = service.config;
@@ -50,7 +50,6 @@ export class Network {
     this.#host = new HostInterface(own.name);
     this.#underlay = new Underlay({
       interfaceName: own.name,
-      hasIpv6: own.addresses.some((address) => address.includes(':')),
       dataPort: own.listenPort,
     });
   }
@@ -62,7 +61,7 @@ export class Network {
     await network.#openControlPlane(undo);
     const watch = watchRoutes({
       ownDevice: service.config.interface.name,
-      onChange: () => network.#underlayChanged(),
+      onChange: () => network.#hostMoved(),
       onNotice: (notice) => service.log.warn(notice),
     });
     undo.push('the watch on routes', () => watch.close());
@@ -77,6 +76,11 @@ export class Network {
   get control(): ControlPlane {
     if (this.#control === null) throw new TypeError('the control plane is not open yet');
     return this.#control;
+  }
+
+  /** What keeps packets from flowing, null when nothing does. */
+  get fault(): string | null {
+    return this.#pool?.fault ?? null;
   }
 
   get mtu(): MeasuredMtu {
@@ -104,7 +108,7 @@ export class Network {
     for (const { slot } of this.peers.entries()) {
       this.#underlay.setEndpoint(slot, this.#endpoints.get(slot));
     }
-    this.#mtu = await this.#underlay.measure(own.mtu);
+    this.#mtu = await this.#underlay.measure(own.mtu, carriesIpv6(config));
     await removeStaleRules(own.name);
     this.#pool = await WorkerPool.open(
       {
@@ -120,7 +124,7 @@ export class Network {
       {
         onWorkerReplaced: (queue, reason) => this.#workerReplaced(queue, reason),
         onEndpoint: (slot, endpoint) => this.#endpointLearned(slot, endpoint),
-        onPathTooSmall: () => this.#underlayChanged(),
+        onPathTooSmall: () => this.#remeasureSoon(),
         onInterfaceLost: () => this.#service.fail(interfaceLost(own.name)),
       },
     );
@@ -194,32 +198,45 @@ export class Network {
     const addresses = await this.#resolve(host);
     const moved = this.#endpoints.noteResolved(host, addresses, this.peers.entries());
     for (const { slot } of moved) this.#underlay.setEndpoint(slot, this.#endpoints.get(slot));
-    if (moved.length > 0) this.#underlayChanged();
+    if (moved.length > 0) this.#remeasureSoon();
     return addresses;
   }
 
   #endpointLearned(slot: number, endpoint: Endpoint): void {
     if (!this.#underlay.setEndpoint(slot, endpoint)) return;
     this.observer.endpointLearned(this.peers.nameOf(slot), endpoint);
-    this.#underlayChanged();
+    this.#control?.peerMoved(slot);
+    this.#remeasureSoon();
   }
 
-  #underlayChanged(): void {
+  /** Our address may be another: an authenticated frame teaches it to peers that only send to us. */
+  #hostMoved(): void {
+    for (const { slot } of this.peers.entries()) this.pool.sendKeepalive(slot);
     this.#control?.networkChanged();
-    this.#refresh(this.#service.config).catch((error: Error) => {
+    this.#remeasureSoon();
+  }
+
+  #remeasureSoon(): void {
+    if (this.#refreshWaits) return;
+    this.#refreshWaits = true;
+    this.#refresh().catch((error: Error) => {
       this.#service.log.error({ reason: error.message }, 'cannot follow a change of the underlay');
     });
   }
 
-  #refresh(config: Config): Promise<void> {
-    const next = this.#refreshing.then(() => this.#remeasure(config));
+  /** @param config What a reload brings; left out, the config in force when its turn comes. */
+  #refresh(config?: Config): Promise<void> {
+    const next = this.#refreshing.then(() => {
+      if (config === undefined) this.#refreshWaits = false;
+      return this.#remeasure(config ?? this.#service.config);
+    });
     this.#refreshing = next.catch(() => {});
     return next;
   }
 
   async #remeasure(config: Config): Promise<void> {
     const before = this.#mtu;
-    this.#mtu = await this.#underlay.measure(config.interface.mtu);
+    this.#mtu = await this.#underlay.measure(config.interface.mtu, carriesIpv6(config));
     if (before.mtuBytes !== this.#mtu.mtuBytes) {
       this.#service.log.info({ mtu: this.#mtu.mtuBytes, reason: this.#mtu.reason }, 'MTU changed');
     }

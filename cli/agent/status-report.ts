@@ -83,12 +83,12 @@ function interfaceStatus({ config, ...state }: AgentState): Status['interface'] 
 
 function peerStatus({ config, control, progress, pathMtuBytes }: PeerReading, nowMs: number): PeerStatus {
   // The control plane lists the SAs in use; the data plane still has those in their grace time.
-  const ages = new Map([...(control?.rx ?? []), ...(control?.tx ?? [])].map((sa) => [sa.spi, sa.ageMs]));
-  const current = (sa: SaProgress): boolean => ages.has(sa.spi);
-  const rx = progress.rxSas.filter(current).map((sa) => saStatus(sa, ages.get(sa.spi)));
+  // Each host numbers its own SPIs, so a sent one may equal a received one that is retired.
+  const [rxAges, txAges] = [agesOf(control?.rx), agesOf(control?.tx)];
+  const rx = progress.rxSas.filter(({ spi }) => rxAges.has(spi)).map((sa) => saStatus(sa, rxAges));
   const tx = progress.txSas
-    .filter(current)
-    .map((sa): TxSaStatus => ({ ...saStatus(sa, ages.get(sa.spi)), budget_used_ratio: sa.budgetUsed }));
+    .filter(({ spi }) => txAges.has(spi))
+    .map((sa): TxSaStatus => ({ ...saStatus(sa, txAges), budget_used_ratio: sa.budgetUsed }));
   return {
     name: config.name,
     public_key: encodeKey(config.publicKey),
@@ -121,11 +121,15 @@ function handshakeStatus(control: ControlStatus | undefined, nowMs: number): Pee
   };
 }
 
-function saStatus(sa: SaProgress, ageMs: number | undefined): SaStatus {
+function agesOf(sas: ControlStatus['rx'] = []): ReadonlyMap<number, number> {
+  return new Map(sas.map(({ spi, ageMs }) => [spi, ageMs]));
+}
+
+function saStatus(sa: SaProgress, ages: ReadonlyMap<number, number>): SaStatus {
   return {
     spi: formatSpi(sa.spi),
     lane: sa.lane,
-    age_seconds: seconds(ageMs ?? 0),
+    age_seconds: seconds(ages.get(sa.spi) ?? 0),
     packets: sa.packets,
   };
 }

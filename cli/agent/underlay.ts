@@ -14,7 +14,6 @@ import {
 
 export interface UnderlayOptions {
   readonly interfaceName: string;
-  readonly hasIpv6: boolean;
   readonly dataPort: number;
 }
 
@@ -54,10 +53,11 @@ export class Underlay {
    * Asks the kernel for the routes to all peers.
    *
    * @param setting `mtu` of the config.
+   * @param hasIpv6 Whether the interface is to carry IPv6.
    * @throws {IpError} when iproute2 is missing.
    */
-  async measure(setting: number | 'auto'): Promise<MeasuredMtu> {
-    const { dataPort, interfaceName, hasIpv6 } = this.#options;
+  async measure(setting: number | 'auto', hasIpv6: boolean): Promise<MeasuredMtu> {
+    const { dataPort, interfaceName } = this.#options;
     const addresses = this.addresses().filter((address) => isIP(address) !== 0);
     const routes = new Map<string, UnderlayRoute>();
     for (const address of addresses)

@@ -13,7 +13,7 @@ export function checkConsistency(
   peers: readonly PlacedPeer[],
 ): void {
   checkPorts(reader, own, metrics);
-  checkMtu(reader, own);
+  checkMtu(reader, own, peers);
   checkAddresses(reader, own, peers);
   checkNames(reader, peers);
   checkKeys(reader, own, peers);
@@ -38,11 +38,14 @@ function checkPorts(reader: ConfigReader, own: InterfaceConfig, metrics: Metrics
   }
 }
 
-function checkMtu(reader: ConfigReader, own: InterfaceConfig): void {
-  if (own.mtu === 'auto' || own.mtu >= MIN_IPV6_MTU_BYTES || !own.addresses.some(isIpv6)) return;
+function checkMtu(reader: ConfigReader, own: InterfaceConfig, peers: readonly PlacedPeer[]): void {
+  if (own.mtu === 'auto' || own.mtu >= MIN_IPV6_MTU_BYTES) return;
+  const routed = own.routes ? peers.flatMap(({ config }) => config.allowedIps) : [];
+  const ipv6 = own.addresses.find(isIpv6) ?? routed.find(isIpv6);
+  if (ipv6 === undefined) return;
   reader.report(
     ['interface', 'mtu'],
-    `cannot use mtu = ${own.mtu} with an IPv6 address`,
+    `cannot use mtu = ${own.mtu} with ${own.addresses.some(isIpv6) ? 'an IPv6 address' : `allowed_ips ${ipv6}`}`,
     `IPv6 needs at least ${MIN_IPV6_MTU_BYTES}`,
   );
 }

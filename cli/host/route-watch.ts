@@ -1,8 +1,10 @@
 /** Notices that the underlay changed: a route, an address or a link of the host. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 
 export interface RouteWatch {
-  close(): void;
+  /** Resolves when the monitor is gone. */
+  close(): Promise<void>;
 }
 
 export interface RouteWatchOptions {
@@ -16,6 +18,8 @@ export interface RouteWatchOptions {
 
 const DEBOUNCE_MS = 200;
 const RESTART_MS = 5_000;
+/** Longest time to wait for the monitor's end; it comes by itself. */
+const END_MS = 300;
 /**
  * The shell ends the monitor when its standard input closes, so that not even SIGKILL to this
  * process leaves one behind: `ip monitor` alone would notice at the next change, if ever. It
@@ -47,11 +51,11 @@ export function watchRoutes(options: RouteWatchOptions): RouteWatch {
   };
   start();
   return {
-    close() {
+    async close() {
       closed = true;
       clearTimeout(debounce);
       clearTimeout(restart);
-      child?.stdin?.destroy();
+      if (child !== null) await endMonitor(child);
     },
   };
 }
@@ -80,6 +84,15 @@ function startMonitor(onLine: (line: string) => void, onEnd: (reason: string) =>
   child.on('close', () => onEnd(complaint.trim() || 'no reason given'));
   child.unref();
   return child;
+}
+
+/** Resolves when shell and monitor are gone. */
+async function endMonitor(child: ChildProcess): Promise<void> {
+  child.ref();
+  child.stdin?.destroy();
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const late = AbortSignal.timeout(END_MS);
+  await once(child, 'close', { signal: late }).catch(() => {});
 }
 
 /**

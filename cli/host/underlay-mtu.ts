@@ -65,7 +65,7 @@ export async function underlayRoute(
  *
  * @param setting  `mtu` of the config.
  * @param underlay Routes to the peers whose address is known.
- * @param hasIpv6  Whether the interface has IPv6 addresses, whose minimum then holds.
+ * @param hasIpv6  Whether the interface carries IPv6, whose minimum then holds.
  */
 export function overlayMtu(
   setting: number | 'auto',

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import { reasonOf } from '../control-error.ts';
 import { type Initiation, readInitiation } from '../handshake/handshake.ts';
 import { HandshakeError } from '../handshake/handshake-error.ts';
+import { REFUSED } from '../handshake/refusal-words.ts';
 import type { Identity } from '../identity.ts';
 import { type ControlRecord, encodeRefusal, RecordError, RecordKind } from '../record/record.ts';
 import { RecordStream } from '../record/record-stream.ts';
@@ -30,8 +31,6 @@ export interface ReceptionOptions {
   onRefused(source: string | null, reason: string): void;
 }
 
-/** All that a stranger is told. */
-const CLOSE_REASON = 'refused';
 const REPLAY_REFUSAL = 'timestamp is not later than the last one: check the clock of this host';
 
 export class Reception {
@@ -47,7 +46,7 @@ export class Reception {
     const source = connection.remoteAddress;
     const full = admission.enter(source, clock.nowMs());
     if (full !== null) {
-      connection.close(CLOSE_REASON);
+      connection.close(REFUSED);
       onRefused(source, full);
       return;
     }
@@ -57,11 +56,14 @@ export class Reception {
       inside = false;
     };
     const stream = new RecordStream(connection, clock);
-    const late = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => connection.close(CLOSE_REASON));
+    const late = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => connection.close(REFUSED));
     try {
       const record = await stream.next();
-      if (record === null) leave();
-      else this.#introduce(stream, record, leave);
+      if (record === null) {
+        leave();
+        // The end of the stream need not be that of the connection.
+        stream.close(REFUSED);
+      } else this.#introduce(stream, record, leave);
     } catch (error) {
       leave();
       this.#turnAway(stream, error, null);
@@ -104,7 +106,7 @@ export class Reception {
 
   #turnAway(stream: RecordStream, error: unknown, host: Host | null): void {
     const words = wordsFor(stream.connection, error, host);
-    if (words === null) stream.close(CLOSE_REASON);
+    if (words === null) stream.close(REFUSED);
     else stream.closeAfter(encodeRefusal(words), words);
     this.#options.onRefused(stream.connection.remoteAddress, reasonOf(error));
   }

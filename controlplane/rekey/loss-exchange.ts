@@ -104,7 +104,10 @@ export class LossExchange {
     try {
       const missing = await this.#missingBefore;
       const accepted = countsOf((await this.#sas.progress()).rxSas, spis);
-      return accepted.map(({ spi, packets }) => ({ spi, packets: packets + (missing.get(spi) ?? 0) }));
+      return accepted.map(({ spi, packets }) => {
+        // The gap is the peer's making: with it the sum may leave what a message can carry.
+        return { spi, packets: Math.min(Number.MAX_SAFE_INTEGER, packets + (missing.get(spi) ?? 0)) };
+      });
     } catch {
       // A data plane that cannot answer has not counted.
       return [];

@@ -12,6 +12,8 @@ import type { SpiAllocator, SpiRequest } from './spi.ts';
 
 /** Time that a replaced receive SA still takes packets that were on the way, in ms. */
 export const GRACE_MS = 30_000;
+/** Retired sets in their grace time; a peer that rekeys without a pause would pile up more. */
+const MAX_RETIRED = 16;
 /** How much later its SPI may be used again, in ms. */
 const RELEASE_SLACK_MS = 1_000;
 
@@ -146,6 +148,16 @@ export class PeerSas {
       this.#release(spis);
     });
     this.#releases.set(timer, spis);
+    if (this.#releases.size > MAX_RETIRED) this.#removeLongestRetired();
+  }
+
+  #removeLongestRetired(): void {
+    for (const [timer, spis] of this.#releases) {
+      timer.cancel();
+      this.#releases.delete(timer);
+      this.queue.run(() => this.discard(spis, true)).catch(() => {});
+      return;
+    }
   }
 
   #release(spis: readonly number[]): void {

@@ -21,6 +21,9 @@ const RESPONDER_SLACK = 1.1;
 /** Pause between looks at the budget, in ms: at 100 Gb/s half a budget lasts 11 s. */
 const BUDGET_LOOK_MS = 5_000;
 
+/** Peers that connected together must not all rekey together for ever. */
+const SOFT_JITTER = 0.1;
+
 export type RekeyStep =
   | { readonly kind: 'expire' }
   | { readonly kind: 'negotiate'; readonly trigger: RekeyTrigger }
@@ -38,10 +41,14 @@ export interface RekeyState {
   readonly random: number;
 }
 
-/** Lifetimes by the rekey interval: hard max(1 h, 4 × interval), at most 24 h. */
-export function lifetimes(rekeyIntervalMs: number, initiator: boolean): Lifetimes {
+/**
+ * Lifetimes by the rekey interval: hard max(1 h, 4 × interval), at most 24 h.
+ *
+ * @param random Uniform in [0, 1): shortens the initiator's soft lifetime by up to a tenth.
+ */
+export function lifetimes(rekeyIntervalMs: number, initiator: boolean, random = 0): Lifetimes {
   const hardMs = Math.min(HARD_AT_MOST_MS, Math.max(HARD_AT_LEAST_MS, HARD_PER_SOFT * rekeyIntervalMs));
-  const softMs = initiator ? rekeyIntervalMs : rekeyIntervalMs * RESPONDER_SLACK;
+  const softMs = rekeyIntervalMs * (initiator ? 1 - SOFT_JITTER * random : RESPONDER_SLACK);
   return { softMs, hardMs };
 }
 

@@ -104,12 +104,14 @@ export class Rotator {
     this.#answer(initiation, 0, 'reconnect');
   }
 
-  /** Joins a rekey that is under way. @throws {ControlError} by rejection. */
+  /** Joins a rekey that is under way, unless its SAs may be lost. @throws {ControlError} by rejection. */
   rekey(trigger: RekeyTrigger): Promise<RekeyResult> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
     const rotation = this.#rotation;
-    // Agreed already: whoever asks now wants newer SAs than these.
-    if (rotation !== null && !rotation.run?.done) return rotation.result.promise;
+    // Agreed already: whoever asks now wants newer SAs than these. So does who lost SAs while
+    // they were installed: some of these may be among them.
+    const older = rotation?.run?.done || (trigger === 'reconnect' && rotation?.run);
+    if (rotation !== null && !older) return rotation.result.promise;
     if (this.#options.role === Role.responder) return this.#ask(trigger).result.promise;
     return this.#beginNext(trigger);
   }

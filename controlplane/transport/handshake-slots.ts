@@ -1,9 +1,12 @@
 /**
  * Bounds how many strangers may be in the middle of a transport handshake.
  */
-import { MAX_HANDSHAKES, MAX_HANDSHAKES_PER_SOURCE } from './limits.ts';
+import { HANDSHAKES_BURST, HANDSHAKES_PER_S, MAX_HANDSHAKES, MAX_HANDSHAKES_PER_SOURCE } from './limits.ts';
+import { sourceOf } from './socket-address.ts';
+import { SourceRate } from './source-rate.ts';
 
 export class HandshakeSlots {
+  readonly #rate = new SourceRate(HANDSHAKES_PER_S, HANDSHAKES_BURST);
   readonly #perSource = new Map<string, number>();
   #taken = 0;
 
@@ -14,10 +17,12 @@ export class HandshakeSlots {
   /**
    * Takes a slot for one handshake.
    *
-   * @param source Address the handshake comes from: one source cannot take every slot.
-   * @returns      Gives the slot back, once; null when none is free.
+   * @param address IP address the handshake comes from: one source cannot take every slot.
+   * @returns       Gives the slot back, once; null when none is free or the source comes too often.
    */
-  take(source: string): (() => void) | null {
+  take(address: string, nowMs = performance.now()): (() => void) | null {
+    if (!this.#rate.take(address, nowMs)) return null;
+    const source = sourceOf(address);
     const held = this.#perSource.get(source) ?? 0;
     if (this.#taken >= MAX_HANDSHAKES || held >= MAX_HANDSHAKES_PER_SOURCE) return null;
     this.#taken += 1;

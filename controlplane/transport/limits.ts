@@ -7,6 +7,9 @@ export const ALPN = 'icx/1';
 /** Handshakes under way at once, and how many of them one source address may hold. */
 export const MAX_HANDSHAKES = 64;
 export const MAX_HANDSHAKES_PER_SOURCE = 8;
+/** Handshakes per second and source, and how many may come at once: each costs signatures. */
+export const HANDSHAKES_PER_S = 50;
+export const HANDSHAKES_BURST = 100;
 /** Connections one authorized key may hold: one in use, the others being replaced. */
 export const MAX_CONNECTIONS_PER_KEY = 8;
 /** Time for the transport's handshake, and again for the first stream after it. */

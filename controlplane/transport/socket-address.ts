@@ -14,6 +14,27 @@ export function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
+/**
+ * What bounds on strangers count by: an IPv4 address, or the /64 that one IPv6 host may have all
+ * addresses of.
+ *
+ * @see RFC 4291 §2.5.4, RFC 7934 §4
+ */
+export function sourceOf(address: string): string {
+  const plain = plainAddress(address);
+  if (isIP(plain) !== 6) return plain;
+  const [head = '', tail] = (plain.split('%')[0] ?? '').split('::');
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) {
+    const behind = tail === '' ? [] : tail.split(':');
+    // Dotted IPv4 at the end stands for two groups.
+    const written = groups.length + behind.length + (tail.includes('.') ? 1 : 0);
+    groups.push(...Array<string>(8 - written).fill('0'), ...behind);
+  }
+  const prefix = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${prefix.join(':')}::/64`;
+}
+
 /** The address of `192.0.2.1:6082` or `[2001:db8::1]:6082`. */
 export function hostOf(hostPort: string): string {
   return plainAddress(hostPort.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));

@@ -13,7 +13,7 @@ export interface WebTransportFacts {
   readonly peerKey: Uint8Array | null;
   readonly dialled: boolean;
   readonly remoteAddress: string | null;
-  /** Drops what carries the session, once nobody needs it any more. */
+  /** Drops what carries the session, after a moment for what is on its way out; may be called again. */
   hangUp(): void;
 }
 
@@ -23,6 +23,7 @@ export class WebTransportConnection implements ControlConnection {
   readonly remoteAddress: string | null;
   readonly closed: Promise<CloseInfo>;
   readonly #session: Session;
+  readonly #facts: WebTransportFacts;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #closing: string | null = null;
@@ -33,14 +34,15 @@ export class WebTransportConnection implements ControlConnection {
     this.dialled = facts.dialled;
     this.remoteAddress = facts.remoteAddress;
     this.#session = session;
+    this.#facts = facts;
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
     // `closed` below tells how it ended; these would be unhandled rejections.
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
     this.closed = session.closed.then(
-      (info) => this.#end(info, facts),
-      () => this.#end({ closeCode: 0, reason: '' }, facts),
+      (info) => this.#end(info),
+      () => this.#end({ closeCode: 0, reason: '' }),
     );
   }
 
@@ -68,12 +70,14 @@ export class WebTransportConnection implements ControlConnection {
     this.#closing = reason;
     // Code 0 always: the library resets the HTTP/2 stream with any other, and the reason is lost.
     this.#session.close({ closeCode: 0, reason: reason.slice(0, MAX_REASON_LEN) });
+    // The peer may be gone and never end its half.
+    this.#facts.hangUp();
   }
 
-  #end(info: SessionCloseInfo, facts: WebTransportFacts): CloseInfo {
+  #end(info: SessionCloseInfo): CloseInfo {
     this.#ended =
       this.#closing === null ? closeInfo(info.reason) : { code: 'closed', message: this.#closing };
-    facts.hangUp();
+    this.#facts.hangUp();
     return this.#ended;
   }
 

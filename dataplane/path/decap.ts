@@ -78,8 +78,9 @@ export class Decap {
     if (!sa.open(nonceAt, frameAt, headerLen, frameAt + headerLen, bodyLen, packetAt)) {
       return -DropCode.rxAuthFailed;
     }
-    if (!sa.accept(geneve.readCounter(this.#memory.view, nonceAt))) return -DropCode.rxReplay;
-    this.#authenticated(sa, sourceAt, nowMs);
+    const counter = geneve.readCounter(this.#memory.view, nonceAt);
+    if (!sa.accept(counter)) return -DropCode.rxReplay;
+    this.#authenticated(sa, counter, sourceAt, nowMs);
     return this.#deliver(sa.peer, type, packetAt, bodyLen);
   }
 
@@ -108,12 +109,13 @@ export class Decap {
 
   /**
    * Stage 11 and the time of last reception. Only lane 0 teaches: it sends from the port on
-   * which its host receives, while other lanes send from ports of their own.
+   * which its host receives, while other lanes send from ports of their own. And only the newest
+   * frame does: one that was overtaken, or held back by somebody, is from where the peer was.
    */
-  #authenticated(sa: PeerRxSa, sourceAt: number, nowMs: number): void {
+  #authenticated(sa: PeerRxSa, counter: number, sourceAt: number, nowMs: number): void {
     const { peer } = sa;
     this.#options.counters.rxAuthenticated(peer.slot, nowMs);
-    if (sa.lane !== 0 || peer.validateSource) return;
+    if (sa.lane !== 0 || counter !== sa.window.highest || peer.validateSource) return;
     if (peer.learnEndpoint(this.#memory.view, sourceAt)) this.#options.onEndpoint(peer);
   }
 

@@ -164,6 +164,11 @@ export class WorkerPool implements DataPlane {
     this.#events.onEndpoint(slot, formatEndpoint(words));
   }
 
+  /** What keeps packets from flowing, null when nothing does. */
+  get fault(): string | null {
+    return this.#lost ? `somebody removed the interface ${this.interfaceName}` : this.#threads.fault;
+  }
+
   /** Adds peers, or changes those whose slot is known; on every queue before it resolves. */
   async setPeers(peers: readonly PeerSpec[]): Promise<void> {
     // Each queue guards the AEAD by itself, so the limit is split between them.

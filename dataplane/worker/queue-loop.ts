@@ -36,10 +36,12 @@ const Poll = { tun: 0, udp: 1, wake: 2 } as const;
 const ICMP_CAPACITY = 1_280;
 
 export interface QueueLoopEvents {
-  /** The path to a peer refused a frame as too large. */
+  /** The path to a peer refused a frame as too large; told once a second at most. */
   onPathTooSmall(slot: number): void;
   /** Somebody removed the TUN interface; the loop goes on without it. */
   onInterfaceLost(): void;
+  /** About once a second. */
+  onHousekeeping(nowMs: number): void;
 }
 
 export class QueueLoop {
@@ -224,5 +226,6 @@ export class QueueLoop {
   #keepHouse(now: number): void {
     this.#engine.sweep(now);
     this.#keepalives.due(now, (slot) => this.sendKeepalive(slot, now));
+    this.#events.onHousekeeping(now);
   }
 }

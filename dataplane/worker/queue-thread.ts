@@ -67,6 +67,11 @@ export class QueueThread {
     return this.#alive;
   }
 
+  /** Why the thread is gone, null while it runs. */
+  get fault(): string | null {
+    return this.#alive ? null : this.#gone().message;
+  }
+
   /** @throws {WorkerError} when the engine refuses or the worker is gone. */
   request(command: WorkerCommand, transfer: readonly ArrayBuffer[] = []): Promise<WorkerProgress | null> {
     // Nobody would answer, and once the pool is closed the eventfd's number is another file's.

@@ -42,6 +42,11 @@ export class QueueThreads {
     return first;
   }
 
+  /** Which thread is gone, and why; null when all run. */
+  get fault(): string | null {
+    return this.#threads.find((thread) => !thread.alive)?.fault ?? null;
+  }
+
   /** Asks every thread. @throws {WorkerError} when one refuses or is gone. */
   all(command: WorkerCommand): Promise<(WorkerProgress | null)[]> {
     return Promise.all(this.#threads.map((thread) => thread.request(command)));

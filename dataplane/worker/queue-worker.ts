@@ -8,6 +8,7 @@ import { CounterBlock } from '../path/counters.ts';
 import { Engine } from '../path/engine.ts';
 import { selectAead } from './aead-select.ts';
 import { Commands } from './commands.ts';
+import { EndpointReports } from './endpoint-reports.ts';
 import type { WorkerReport, WorkerRequest, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import { selectOffload } from './offload-select.ts';
@@ -19,19 +20,24 @@ const ARENA_LEN = 1 << 20;
 function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void {
   const arena = new Arena(ARENA_LEN, true);
   const { provider, warning } = selectAead(arena, arena.base);
+  const endpoints = new EndpointReports((slot) => {
+    const peer = engine.peer(slot);
+    if (peer?.hasEndpoint) report({ kind: 'endpoint', slot, words: peer.endpointWords.slice() });
+  });
   const engine = new Engine({
     memory: arena,
     aead: provider,
     counters: new CounterBlock(setup.counters, setup.peerSlots),
     flowHashKey: setup.flowHashKey,
     controlPort: setup.controlPort,
-    onEndpoint: (peer) => report({ kind: 'endpoint', slot: peer.slot, words: peer.endpointWords.slice() }),
+    onEndpoint: ({ slot }) => endpoints.moved(slot, nowMs()),
   });
   engine.addNetwork(setup.vni);
   const offload = selectOffload(arena, setup.offloads);
   const loop = new QueueLoop(setup, arena, engine, offload, {
     onPathTooSmall: (slot) => report({ kind: 'pathTooSmall', slot }),
     onInterfaceLost: () => report({ kind: 'interfaceLost' }),
+    onHousekeeping: (now) => endpoints.due(now),
   });
   const warnings = [warning, offload.fallbackReason].filter((text) => text != null);
   report({

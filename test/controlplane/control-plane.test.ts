@@ -6,38 +6,58 @@ import { SimHost } from './simulation/sim-host.ts';
 import { SimPair } from './simulation/sim-pair.ts';
 import { SimNetwork } from './simulation/sim-transport.ts';
 
+/** Hosts that are all each other's peers, and up. */
+async function mesh(clock: SimClock, network: SimNetwork, count: number): Promise<SimHost[]> {
+  const hosts = Array.from(
+    { length: count },
+    (_, n) => new SimHost(clock, network, `192.0.2.${n}`, identityFromSeed(new Uint8Array(32).fill(n + 1))),
+  );
+  // Every host counts its peers from slot 1 in the order of the hosts, itself left out.
+  const slot = (at: SimHost, of: SimHost): number => hosts.filter((host) => host !== at).indexOf(of) + 1;
+  for (const host of hosts) {
+    const others = hosts.filter((other) => other !== host);
+    for (const other of others) {
+      host.plane.connect(slot(host, other), () => ({ plane: other.plane, slot: slot(other, host) }));
+    }
+    await host.start(
+      others.map((other) => ({
+        slot: slot(host, other),
+        name: other.address,
+        publicKey: other.identity.publicKey,
+        psk: null,
+        endpoint: { host: other.address, port: 6081 },
+        controlPort: 6082,
+        hybrid: false,
+      })),
+    );
+  }
+  await clock.until(() => hosts.every(({ up }) => up), 5_000);
+  return hosts;
+}
+
 describe('ControlPlane', () => {
   test('start() connects a full mesh of four hosts', async () => {
     const clock = new SimClock();
     const network = new SimNetwork(clock);
-    const hosts = [1, 2, 3, 4].map(
-      (n) => new SimHost(clock, network, `192.0.2.${n}`, identityFromSeed(new Uint8Array(32).fill(n))),
-    );
-    // Every host counts its peers from slot 1 in the order of the hosts, itself left out.
-    const slot = (at: SimHost, of: SimHost): number => hosts.filter((host) => host !== at).indexOf(of) + 1;
-    for (const host of hosts) {
-      const others = hosts.filter((other) => other !== host);
-      for (const other of others) {
-        host.plane.connect(slot(host, other), () => ({ plane: other.plane, slot: slot(other, host) }));
-      }
-      await host.start(
-        others.map((other) => ({
-          slot: slot(host, other),
-          name: other.address,
-          publicKey: other.identity.publicKey,
-          psk: null,
-          endpoint: { host: other.address, port: 6081 },
-          controlPort: 6082,
-          hybrid: false,
-        })),
-      );
-    }
-    await clock.until(() => hosts.every(({ up }) => up), 5_000);
+    const hosts = await mesh(clock, network, 4);
     await clock.advance(3_000);
     expect(hosts.flatMap(({ plane }) => plane.violations)).toEqual([]);
     expect(network.connections.filter((end) => end.dialled && end.closeReason === null)).toHaveLength(6);
     const spis = hosts.map(({ plane }) => [...plane.rx.keys()]);
     for (const own of spis) expect(new Set(own).size).toBe(own.length);
+  });
+
+  test('rekey() of all peers leaves turns of the event loop to everything else', async () => {
+    const clock = new SimClock();
+    const network = new SimNetwork(clock);
+    const [host] = await mesh(clock, network, 5);
+    await clock.advance(3_000);
+    const before = network.writes;
+    const outcomes = host?.control?.rekey() ?? Promise.resolve([]);
+    // What one peer costs: a request, or the reason and a first message.
+    expect(network.writes - before).toBeLessThanOrEqual(2);
+    await clock.advance(5_000);
+    expect((await outcomes).map(({ ok }) => ok)).toEqual([true, true, true, true]);
   });
 
   test('rekey() answers for each peer named, and refuses unknown names', async () => {

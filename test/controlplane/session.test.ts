@@ -217,7 +217,12 @@ describe('Session', () => {
       /refused by the peer: .*post-quantum hybrid/,
       /requires the post-quantum hybrid/,
     ],
-    ['the preshared key', { higherPeer: { psk: new Uint8Array(32).fill(5) } }, /wrong preshared key/, /./],
+    [
+      'the preshared key',
+      { higherPeer: { psk: new Uint8Array(32).fill(5) } },
+      /wrong preshared key/,
+      /preshared_key_file/,
+    ],
     ['the network', { higherHost: { vni: 9 } }, /offer is for vni 7, expected 9/, /offer is for vni 7/],
     [
       'the cipher suite',

@@ -82,11 +82,15 @@ describeHosts('icx rekey', () => {
   }, 90_000);
 
   test('names what it cannot do, and exits 1', async () => {
-    const [agent] = pair.agents;
+    const [agent, other] = pair.agents;
     const unknown = await agent.cli('rekey', agent.name, 'nobody');
     expect(unknown).toMatchObject({ code: 1, stdout: '' });
     expect(unknown.stderr).toMatch(/^icx: No peer nobody; peers here: t2\n$/);
-    expect(await agent.cli('rekey', 'absent', 'nobody')).toMatchObject({ code: 1, stdout: '' });
+    await other.stop();
+    await agent.until('misses its peer', 5_000, ({ peers }) => peers[0]?.state !== 'up');
+    const gone = await agent.cli('rekey', agent.name);
+    expect(gone).toMatchObject({ code: 1, stdout: '' });
+    expect(gone.stderr).toMatch(/^icx: cannot rekey t2: .*no control connection.*\n$/);
   });
 });
 

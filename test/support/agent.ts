@@ -1,7 +1,7 @@
 /** Agents under test: the real program in a host, from config to exit code. */
 import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -103,12 +103,11 @@ export class Agent {
 
   /** Starts the agent without waiting for it. */
   start(env: NodeJS.ProcessEnv = {}): void {
-    const log = join(this.#directory, 'log');
-    appendFileSync(log, '');
+    // The child writes by itself: what it says last must not arrive when the directory is gone.
+    const log = openSync(join(this.#directory, 'log'), 'a');
     const argv = [process.execPath, MAIN, 'up', '--config', this.configFile];
-    const child = this.host.spawn(argv, { env: this.#env(env), stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (bytes) => appendFileSync(log, bytes));
+    const child = this.host.spawn(argv, { env: this.#env(env), stdio: ['ignore', log, log] });
+    closeSync(log);
     this.#process = child;
     this.#exited = new Promise((resolve) => {
       child.on('exit', (code, signal) => resolve({ code, signal, ms: 0 }));

@@ -46,7 +46,8 @@ export class Pair {
     const dropped = this.#queueDrops().map((count, index) => count - (before[index] ?? 0));
     const judge = (result: UdpFlowResult, index: number) => ({
       ...result,
-      lostInTunnel: result.lost - (dropped[index] ?? 0),
+      // Others' packets may be among the dropped.
+      lostInTunnel: Math.max(0, result.lost - (dropped[index] ?? 0)),
     });
     return [judge(results[0], 0), judge(results[1], 1)];
   }

@@ -226,6 +226,11 @@ const BAD: readonly (readonly [what: string, text: string, line: string])[] = [
     `${OWN}mtu = 1279\naddress = ["fd77::1/64"]\n`,
     'icx0.toml:3: cannot use mtu = 1279 with an IPv6 address; IPv6 needs at least 1280',
   ],
+  [
+    'an MTU below 1280 with an IPv6 route to install',
+    `${OWN}mtu = 1279\n${ROUTE('b', B, '"fd77::2/128"')}`,
+    'icx0.toml:3: cannot use mtu = 1279 with allowed_ips fd77::2/128; IPv6 needs at least 1280',
+  ],
   ['no queue', `${OWN}queues = 0\n`, 'icx0.toml:3: cannot use queues = 0; expected "auto" or'],
   [
     'an unknown transport',

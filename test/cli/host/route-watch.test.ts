@@ -55,8 +55,7 @@ describeHosts('watchRoutes()', () => {
     expect(changes).toBe(settled);
     const running = () => host.pids().length;
     expect(running()).toBe(2);
-    watch.close();
-    await sleep(200);
+    await watch.close();
     expect(running()).toBe(0);
     expect(notices).toEqual([]);
   });
@@ -75,6 +74,6 @@ describeHosts('watchRoutes()', () => {
     expect(notices).toHaveLength(1);
     expect(notices[0]).toMatch(/'ip monitor' ended.*trying again in 5 s/);
     expect(host.pids()).toEqual([]);
-    watch.close();
+    await watch.close();
   });
 });

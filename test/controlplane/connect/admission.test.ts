@@ -23,6 +23,13 @@ describe('Admission.enter()', () => {
     expect(admission.enter('192.0.2.2', 0)).toBeNull();
   });
 
+  test('counts all addresses that one IPv6 host can take as one', () => {
+    const admission = new Admission();
+    for (let i = 0; i < 30; i++) if (admission.enter(`2001:db8::${i}`, 0) === null) admission.leave();
+    expect(admission.enter('2001:db8::ffff', 0)).not.toBeNull();
+    expect(admission.enter('2001:db8:0:1::1', 0)).toBeNull();
+  });
+
   test('bounds half-open handshakes in all, and leave() makes room', () => {
     const admission = new Admission();
     for (let i = 0; i < MAX_HALF_OPEN; i++) expect(admission.enter(`192.0.2.${i}`, 0)).toBeNull();
@@ -42,7 +49,7 @@ describe('Admission.enter()', () => {
     };
     for (let i = 0; i < 20; i++) knock('192.0.2.1');
     expect(knock('192.0.2.1')).not.toBeNull();
-    for (let i = 0; i < 1_024; i++) knock(`2001:db8::${i.toString(16)}`);
+    for (let i = 0; i < 1_024; i++) knock(`2001:db8:0:${i.toString(16)}::1`);
     expect(knock('192.0.2.1')).toBeNull();
   });
 });

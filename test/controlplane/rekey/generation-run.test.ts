@@ -142,6 +142,30 @@ describe('GenerationRun', () => {
     }
   });
 
+  test.each(['lower', 'higher'] as const)(
+    'does not join a rekey under way when SAs were lost (%s), which may have been its own',
+    async (end) => {
+      for (let afterMs = 0; afterMs < 60; afterMs += 5) {
+        const pair = new SimPair();
+        await pair.connect();
+        await pair.clock.advance(100);
+        const { control, plane } = pair[end];
+        const installsBefore = plane.installs;
+        const first = control?.rekey();
+        await pair.clock.advance(afterMs);
+        const installed = plane.installs > installsBefore;
+        const [outcome] = (await pair.during(control?.rekey([], 'reconnect') ?? Promise.resolve([]))) ?? [];
+        expect(outcome).toMatchObject({ ok: true });
+        await pair.during(first ?? Promise.resolve([]));
+        await pair.clock.advance(1_000);
+        // What was not installed yet could not be lost.
+        if (installed) expect(pair.lower.status().generation).toBe(2);
+        expect(pair.violations).toEqual([]);
+      }
+    },
+    60_000,
+  );
+
   test('counts the packets that a rekey lost', async () => {
     const pair = new SimPair();
     await pair.connect();

@@ -87,6 +87,21 @@ describe('PeerSas', () => {
     expect(released.sort()).toEqual([...own].sort());
     expect(clock.pending).toBe(0);
   });
+
+  test('bounds what a peer that rekeys without a pause makes it keep', async () => {
+    const { clock, plane, sas: subject } = sas();
+    const kept: number[] = [];
+    for (let spi = 1; spi <= 200; spi++) {
+      await during(clock, subject.installRx(MASTER_KEYS, [spi]));
+      subject.announce([spi]);
+      subject.retireOlder([spi]);
+      await clock.advance(10);
+      kept.push(plane.rx.size);
+    }
+    expect(Math.max(...kept)).toBeLessThanOrEqual(20);
+    expect(plane.rx.has(200) && plane.rx.has(190)).toBe(true);
+    expect(clock.pending).toBeLessThanOrEqual(20);
+  });
 });
 
 async function during(clock: SimClock, work: Promise<unknown>): Promise<void> {

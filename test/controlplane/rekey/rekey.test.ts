@@ -14,8 +14,14 @@ describe('lifetimes()', () => {
     expect(lifetimes(intervalMs, true)).toEqual({ softMs: intervalMs, hardMs });
   });
 
+  test('of initiators that connected together end softly at different times, none late', () => {
+    expect(lifetimes(120_000, true, 0.5).softMs).toBe(114_000);
+    expect(lifetimes(120_000, true, 0.999).softMs).toBeGreaterThan(108_000);
+  });
+
   test('of a responder leave the initiator time to come first', () => {
     expect(lifetimes(120_000, false).softMs).toBeGreaterThan(130_000);
+    expect(lifetimes(120_000, false, 0.9)).toEqual(lifetimes(120_000, false));
   });
 });
 

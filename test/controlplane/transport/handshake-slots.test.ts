@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { HandshakeSlots } from '../../../controlplane/transport/handshake-slots.ts';
-import { MAX_HANDSHAKES, MAX_HANDSHAKES_PER_SOURCE } from '../../../controlplane/transport/limits.ts';
+import {
+  HANDSHAKES_BURST,
+  HANDSHAKES_PER_S,
+  MAX_HANDSHAKES,
+  MAX_HANDSHAKES_PER_SOURCE,
+} from '../../../controlplane/transport/limits.ts';
 
 describe('HandshakeSlots.take()', () => {
   test('gives one source its share and another one still gets in', () => {
@@ -10,6 +15,29 @@ describe('HandshakeSlots.take()', () => {
     }
     expect(slots.take('192.0.2.1')).toBe(null);
     expect(slots.take('192.0.2.2')).not.toBe(null);
+  });
+
+  test('counts all addresses that one IPv6 host can take as one source', () => {
+    const slots = new HandshakeSlots();
+    for (let n = 0; n < MAX_HANDSHAKES_PER_SOURCE; n += 1) slots.take(`2001:db8::${n}`);
+    expect(slots.take('2001:db8::ffff')).toBe(null);
+    expect(slots.take('2001:db8:0:1::1')).not.toBe(null);
+  });
+
+  test('bounds how often one source may try, however short each try is', () => {
+    const slots = new HandshakeSlots();
+    const tries = (source: string, nowMs: number): number => {
+      let taken = 0;
+      for (let n = 0; n < 1_000; n += 1) {
+        const leave = slots.take(source, nowMs);
+        if (leave !== null) taken += 1;
+        leave?.();
+      }
+      return taken;
+    };
+    expect(tries('192.0.2.1', 0)).toBe(HANDSHAKES_BURST);
+    expect(tries('192.0.2.1', 1_000)).toBe(HANDSHAKES_PER_S);
+    expect(tries('192.0.2.2', 1_000)).toBe(HANDSHAKES_BURST);
   });
 
   test('gives no more than all', () => {

@@ -4,6 +4,7 @@ import {
   checkReachable,
   hostOf,
   joinHostPort,
+  sourceOf,
 } from '../../../controlplane/transport/socket-address.ts';
 import { TransportError } from '../../../controlplane/transport/transport.ts';
 
@@ -34,6 +35,25 @@ describe('hostOf()', () => {
 
   test('takes apart what joinHostPort() joined', () => {
     for (const host of ['192.0.2.1', 'fe80::1', '::1']) expect(hostOf(joinHostPort(host, 1))).toBe(host);
+  });
+});
+
+describe('sourceOf()', () => {
+  test.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0db8:0001:2::', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['1::2:3:4:5:6:7', '1:0:2:3::/64'],
+    ['64:ff9b:1:2:3:4:192.0.2.1', '64:ff9b:1:2::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    ['an unknown address', 'an unknown address'],
+  ])('%s is of %s', (address, source) => {
+    expect(sourceOf(address)).toBe(source);
   });
 });
 

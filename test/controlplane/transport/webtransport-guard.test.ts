@@ -2,10 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
+import { Writable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { identityCredentials } from '../../../controlplane/transport/tls-identity.ts';
 import { webtransportTransport } from '../../../controlplane/transport/webtransport.ts';
+import { guardParser } from '../../../controlplane/transport/webtransport-guard.ts';
+import type { DrivenSession } from '../../../controlplane/transport/webtransport-library.ts';
 import { connect, type End, openEnd } from './harness.ts';
 
 /** Capsule types. @see draft-ietf-webtrans-http2 §6, RFC 9297 §3.2 */
@@ -47,6 +50,32 @@ describe('guardSession()', () => {
     stream.session?.destroy();
     await connect(a, b);
     expect(b.transport.carrier).toBe('HTTP/2 over TCP');
+  });
+});
+
+describe('guardParser()', () => {
+  test('a session that closes ends its HTTP/2 stream after what waits in it, and never destroys it', async () => {
+    const sent: string[] = [];
+    const stream = new Writable({
+      write: (bytes: Buffer, _, done) =>
+        setImmediate(() => {
+          sent.push(bytes.toString());
+          done();
+        }),
+    });
+    const destroyed = vi.spyOn(stream, 'destroy');
+    const parser = {
+      stream,
+      parseData: () => {},
+      // As the library does it.
+      closeHttp2Stream: () => stream.destroy(),
+    };
+    guardParser({ objint: { capsParser: parser } } as unknown as DrivenSession);
+    for (const bytes of ['goodbye', 'close']) stream.write(bytes);
+    parser.closeHttp2Stream();
+    expect(destroyed).not.toHaveBeenCalled();
+    await once(stream, 'finish');
+    expect(sent).toEqual(['goodbye', 'close']);
   });
 });
 

@@ -319,6 +319,14 @@ describe('endpoint learning', () => {
     expect(by.learned).toEqual([]);
   });
 
+  test('a frame that was overtaken teaches nothing', () => {
+    const by = host();
+    by.decap(craftFrame(INNER, { counter: 2n }), NOW, MOVED);
+    expect(by.decap(craftFrame(INNER, { counter: 1n }))).toEqual(INNER);
+    expect(endpoint(by)).toEqual(MOVED_WORDS);
+    expect(by.learned).toEqual([1]);
+  });
+
   test('forged and replayed frames teach nothing', () => {
     const by = host();
     const frame = craftFrame(INNER);
