@@ -57,14 +57,21 @@ export function createLogger(options: LoggerOptions): Logger {
   );
 }
 
-/** Formats each line; what a peer put into a message can't move the terminal's cursor. */
+/** A line each; what a peer put into one can't move the terminal's cursor. */
 function readable(stream: DestinationStream, colorize: boolean): DestinationStream {
-  const format = prettyFactory({ colorize, ignore: 'interface', translateTime: 'SYS:HH:MM:ss.l' });
+  const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l' });
   return {
     write: (line) => {
-      const entry = JSON.parse(line) as Record<string, unknown>;
-      if (typeof entry.msg === 'string') entry.msg = printable(entry.msg);
-      stream.write(format(entry) ?? '');
+      const { level, time, msg, err, interface: _, ...fields } = JSON.parse(line) as Record<string, unknown>;
+      const words = Object.entries(fields).map(([name, value]) => `${name}=${fieldText(value)}`);
+      const text = printable([msg, ...words].join(' '));
+      // Where an internal error came from follows in lines of its own.
+      stream.write(format({ level, time, msg: text, ...(err === undefined ? {} : { err }) }) ?? '');
     },
   };
+}
+
+/** Quoted where it would not be read as one word. */
+function fieldText(value: unknown): string {
+  return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
 }

@@ -2,14 +2,22 @@
 /** Entry point of the program. */
 import { processContext } from './cli-context.ts';
 import { Exit } from './cli-error.ts';
+import { flush } from './flush.ts';
 import { run } from './program.ts';
 
-// `icx status | head` closes the pipe early: nobody is left to tell.
+// `icx status | head` closes the pipe early: nobody is left to tell. What else fails is told below.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? Exit.done : Exit.failed);
+  if (error.code === 'EPIPE') process.exit(Exit.done);
 });
 // An agent outlives whoever read its stderr.
 process.stderr.on('error', () => undefined);
 
-// Native libraries may keep handles open; stdout and stderr are written synchronously on Linux.
-process.exit(await run(process.argv.slice(2), processContext()));
+let exit = await run(process.argv.slice(2), processContext());
+const failure = await flush(process.stdout);
+if (failure !== null) {
+  process.stderr.write(`icx: cannot write the output: ${failure.code ?? failure.message}\n`);
+  if (exit === Exit.done) exit = Exit.failed;
+}
+await flush(process.stderr);
+// Native libraries may keep handles open.
+process.exit(exit);

@@ -61,10 +61,12 @@ export class Metrics {
     this.#metrics.handshakeDuration.observe({ ...this.#labels }, seconds);
   }
 
-  /** @param lostPackets null where it isn't known. */
-  recordRekey(trigger: RekeyTrigger, result: RekeyResult, lostPackets: number | null = null): void {
+  recordRekey(trigger: RekeyTrigger, result: RekeyResult): void {
     this.#metrics.rekeys.inc({ ...this.#labels, trigger, result });
-    if (lostPackets !== null) this.#metrics.rekeyLost.inc({ ...this.#labels }, lostPackets);
+  }
+
+  recordRekeyLoss(packets: number): void {
+    this.#metrics.rekeyLost.inc({ ...this.#labels }, packets);
   }
 
   /** The exposition text. Scrapes that overlap share one reading, so that none sees half of it. */

@@ -65,6 +65,8 @@ export interface PeerEvents {
   onHandshake?(peer: ControlPeer, durationMs: number): void;
   /** SAs were to be replaced; a peer's very first SAs replace none and do not count. */
   onRekey?(peer: ControlPeer, trigger: RekeyTrigger, result: 'ok' | 'failed'): void;
+  /** Both ends told what the old SAs had sealed and accepted, or one of them did not. */
+  onRekeyResult?(peer: ControlPeer, result: RekeyResult): void;
   /** The peer says what its path to us takes, in bytes of inner packet. */
   onPeerMtu?(peer: ControlPeer, mtuBytes: number): void;
 }

@@ -191,6 +191,7 @@ export class Tunnel {
         },
         onResult: (_, result) => {
           this.#lastRekey = result;
+          this.#host.events.onRekeyResult?.(this.#peer, result);
         },
         onEnd: (ended, end) => this.#ended(ended, end),
       },
@@ -216,10 +217,10 @@ export class Tunnel {
     this.#lastError = null;
     events.onHandshake?.(this.#peer, durationMs);
     if (!first) events.onRekey?.(this.#peer, trigger, 'ok');
-    log.info(
-      { peer: this.#peer.name, generation, trigger, durationMs: Math.round(durationMs) },
-      first ? 'connected' : 'SAs replaced',
-    );
+    const fields = { peer: this.#peer.name, generation, trigger, durationMs: Math.round(durationMs) };
+    if (generation === 0) log.info(fields, 'connected');
+    // What happens to every peer every two minutes is no news.
+    else log[trigger === 'operator' ? 'info' : 'debug'](fields, 'SAs replaced');
     if (generation === 0) {
       this.#contenders.confirmed();
       this.#schedule?.stop();

@@ -1,4 +1,5 @@
 /** What a running agent does when asked through its admin socket or by SIGHUP. */
+import { systemClock } from '../../controlplane/clock.ts';
 import { type Identity, identityFromSeed } from '../../controlplane/identity.ts';
 import type { AgentApi, Change, PeerRekey, RekeyReport, ReloadReport } from '../admin-api.ts';
 import { CliError } from '../cli-error.ts';
@@ -18,7 +19,8 @@ export type End = (reason: string, fault?: CliError) => void;
 export class AgentService implements AgentApi {
   readonly identity: Identity;
   readonly log: Logger;
-  readonly startedAtMs = Date.now();
+  /** By the clock of the control plane. */
+  readonly startedAtMs = systemClock.nowMs();
   readonly #configFile: string;
   readonly #end: End;
   #config: Config;

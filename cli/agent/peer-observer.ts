@@ -12,15 +12,17 @@ export class PeerObserver {
   constructor(log: Logger) {
     this.#log = log;
     this.events = {
-      onState: ({ name }, state) => log.info({ peer: name, state }, 'peer'),
-      onHandshake: ({ name }, durationMs) => {
-        log.debug({ peer: name, ms: Math.round(durationMs) }, 'handshake');
-        this.#metrics?.recordHandshake(durationMs / 1_000);
-      },
+      // A peer that is off changes its state with every attempt; why, and when it is back, is told.
+      onState: ({ name }, state) => log.debug({ peer: name, state }, 'peer state'),
+      onHandshake: (_, durationMs) => this.#metrics?.recordHandshake(durationMs / 1_000),
       onRekey: ({ name }, trigger, result) => {
-        const level = result === 'ok' ? 'debug' : 'warn';
-        log[level]({ peer: name, trigger, result }, 'rekey');
+        if (result === 'failed') log.warn({ peer: name, trigger }, 'rekey failed');
         this.#metrics?.recordRekey(trigger, result);
+      },
+      onRekeyResult: ({ name }, { trigger, lostPackets: lost, sentPackets: sent }) => {
+        if (lost === null) return;
+        if (lost > 0) log.warn({ peer: name, trigger, lost, sent }, 'the rekey lost packets');
+        this.#metrics?.recordRekeyLoss(lost);
       },
     };
   }

@@ -1,4 +1,6 @@
 /** Reads both planes once, for status and metrics alike. */
+import { systemClock } from '../../controlplane/clock.ts';
+import type { PeerStatus as ControlStatus } from '../../controlplane/control-peer.ts';
 import { CounterBlock } from '../../dataplane/path/counters.ts';
 import type { MetricsSnapshot } from '../metrics-snapshot.ts';
 import type { Status } from '../status-schema.ts';
@@ -13,7 +15,7 @@ export async function readStatus(service: AgentService, network: Network): Promi
   return buildStatus(
     {
       config: service.config,
-      startedAtMs: service.startedAtMs,
+      startedAtMs: unixTime(service.startedAtMs),
       mtuBytes: mtu.mtuBytes,
       queues: pool.lanes,
       carrier: control.carrier,
@@ -41,7 +43,7 @@ export async function readMetrics(network: Network): Promise<MetricsSnapshot> {
 
 async function readPeers(network: Network): Promise<PeerReading[]> {
   const { pool, control, mtu } = network;
-  const states = new Map(control.status().map((state) => [state.slot, state]));
+  const states = new Map(control.status().map((state) => [state.slot, onWallClock(state)]));
   return await Promise.all(
     network.peers.entries().map(async ({ slot, config }) => ({
       config,
@@ -50,4 +52,20 @@ async function readPeers(network: Network): Promise<PeerReading[]> {
       pathMtuBytes: mtu.byPeer.get(slot) ?? null,
     })),
   );
+}
+
+/**
+ * The agent's clock does not follow when somebody sets the host's, as NTP does after a boot: times
+ * are told by the host's clock, or a handshake of a minute ago would be one of last year.
+ *
+ * @param atMs By the clock of the control plane.
+ * @returns Unix time in ms by the host's clock now; as long ago as `atMs`.
+ */
+export function unixTime(atMs: number): number {
+  return atMs + Date.now() - systemClock.nowMs();
+}
+
+function onWallClock(state: ControlStatus): ControlStatus {
+  const { handshakeAtMs } = state;
+  return { ...state, handshakeAtMs: handshakeAtMs === null ? null : unixTime(handshakeAtMs) };
 }

@@ -4,13 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { Endpoint } from '../../dataplane/contract.ts';
-import {
-  innerMtu,
-  type OverlayMtu,
-  overlayMtu,
-  type UnderlayRoute,
-  underlayRoute,
-} from '../host/underlay-mtu.ts';
+import { innerMtu, type OverlayMtu, overlayMtu, underlayRoutes } from '../host/underlay-mtu.ts';
 
 export interface UnderlayOptions {
   readonly interfaceName: string;
@@ -59,10 +53,9 @@ export class Underlay {
   async measure(setting: number | 'auto', hasIpv6: boolean): Promise<MeasuredMtu> {
     const { dataPort, interfaceName } = this.#options;
     const addresses = this.addresses().filter((address) => isIP(address) !== 0);
-    const routes = new Map<string, UnderlayRoute>();
-    for (const address of addresses)
-      routes.set(address, await underlayRoute(address, dataPort, interfaceName));
-    const overlay = overlayMtu(setting, [...routes.values()], hasIpv6);
+    const found = await underlayRoutes(addresses, dataPort, interfaceName);
+    const routes = new Map(found.map((route) => [route.address, route]));
+    const overlay = overlayMtu(setting, found, hasIpv6);
     const byPeer = new Map<number, number>();
     for (const [slot, { address }] of this.#endpoints) {
       const outer = routes.get(address)?.mtuBytes ?? null;

@@ -53,14 +53,31 @@ function readConfigText(path: string, shown: string): ConfigText {
   try {
     const descriptor = openSync(path, 'r');
     try {
-      return { text: readFileSync(descriptor, 'utf8'), mode: fstatSync(descriptor).mode };
+      return { text: decodeUtf8(readFileSync(descriptor), shown), mode: fstatSync(descriptor).mode };
     } finally {
       closeSync(descriptor);
     }
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    const hint = code === 'ENOENT' ? 'write it, or name another with --config FILE' : 'check its permissions';
-    throw new ConfigError(shown, [{ line: 0, message: `cannot read the config: ${code}`, hint }]);
+    const [reason, hint] = UNREADABLE[code] ?? [code, ''];
+    throw new ConfigError(shown, [{ line: 0, message: `cannot read the config: ${reason}`, hint }]);
+  }
+}
+
+const UNREADABLE: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
+  ENOENT: ['there is no such file', 'write it (icx man icx.toml), or name another'],
+  EISDIR: ['it is a directory', 'name a file in it'],
+  EACCES: ['permission denied', 'run as root'],
+};
+
+/** A byte order mark, as some editors write it, is left out. @throws {ConfigError} */
+function decodeUtf8(bytes: Buffer, shown: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    const hint = 'save it as UTF-8';
+    throw new ConfigError(shown, [{ line: 0, message: 'is not UTF-8 text, as TOML has to be', hint }]);
   }
 }
 

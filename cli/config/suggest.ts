@@ -1,11 +1,19 @@
 /** Finds the word that somebody probably meant. */
 
+/** What wg-quick(8) calls it, where the names are too different to be near. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  persistentkeepalive: 'keepalive',
+  table: 'routes',
+};
+
 /**
  * @returns the candidate nearest to `word`, or null where none is near enough: at most a
  *   third of the letters may differ (but always one), with `-` and `_` taken as the same.
  */
 export function suggest(word: string, candidates: Iterable<string>): string | null {
   const wanted = normalise(word);
+  const other = Object.hasOwn(OTHER_NAMES, wanted) ? OTHER_NAMES[wanted] : undefined;
+  for (const candidate of other === undefined ? [] : candidates) if (candidate === other) return other;
   const limit = Math.max(1, Math.floor(wanted.length / 3));
   let best: string | null = null;
   let bestDistance = limit + 1;

@@ -94,11 +94,15 @@ export function parseAddress(text: string): string {
 
 /** An address to listen at: "127.0.0.1:6083", "[::1]:6083". @throws {ValueError} */
 export function parseListen(text: string): EndpointConfig {
-  const { host, port } = parseEndpoint(text, 0);
-  if (isIP(host) === 0 || port === 0) {
-    throw new ValueError(`"${text}" is not an address with a port`, 'write it like "127.0.0.1:6083"');
+  const [, address = ''] = /^\[?(.*?)\]?:\d+$/.exec(text) ?? [];
+  const found = isIP(address) === 0 ? null : parseEndpoint(text, 0);
+  if (found === null || found.port === 0) {
+    throw new ValueError(
+      `"${text}" is not an address with a port`,
+      'write it like "127.0.0.1:6083"; "0.0.0.0:6083" is every address of the host',
+    );
   }
-  return { host, port };
+  return found;
 }
 
 /** A network in CIDR text without host bits, in its canonical form. @throws {ValueError} */

@@ -43,6 +43,9 @@ export function parseToml(text: string): TomlDocument | ConfigProblem {
 function syntaxProblem(text: string, error: ParseError): ConfigProblem {
   // The parser points behind what is missing, which may be lines further down.
   const before = text.slice(0, error.index).trimEnd();
+  const behind = /^[^\r\n]*/.exec(text.slice(before.length))?.[0].trim() ?? '';
+  const unquoted = before.endsWith('=') && behind !== '' && !behind.startsWith('#');
+  if (unquoted) return unquotedProblem(before, behind);
   const noValue = before.endsWith('=');
   const missing = noValue || /^Unterminated array/.test(error.message);
   const line = missing ? before.split('\n').length : error.lineNumber;
@@ -51,6 +54,20 @@ function syntaxProblem(text: string, error: ParseError): ConfigProblem {
   const hint = HINTS.find(([reason]) => reason.test(message))?.[1] ?? '';
   const reason = message.charAt(0).toLowerCase() + message.slice(1);
   return { line, message: `is not valid TOML at column ${column}: ${reason}`, hint };
+}
+
+/** `key = text`, as the configs of other tunnels have it. */
+function unquotedProblem(before: string, behind: string): ConfigProblem {
+  const [word = ''] = /^[^\s,#]*/.exec(behind) ?? [];
+  return {
+    line: before.split('\n').length,
+    message: `is not valid TOML: the value ${isSecretKey(before) ? '' : `${word} `}is no number, true or false`,
+    hint: 'put text in double quotes, and lists of it in [ ]',
+  };
+}
+
+function isSecretKey(before: string): boolean {
+  return /key[ \t]*=$/i.test(before);
 }
 
 function collectLines(

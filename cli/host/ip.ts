@@ -1,5 +1,5 @@
 /** Runs iproute2 and turns its failures into errors that say what was tried. */
-import { execFile, execFileSync } from 'node:child_process';
+import { type ExecFileException, execFile, execFileSync } from 'node:child_process';
 
 export type Family = 4 | 6;
 
@@ -57,6 +57,30 @@ export async function ipJson(args: readonly string[]): Promise<unknown> {
 }
 
 /**
+ * Asks many questions in one process: `ip` takes longer to start than to answer.
+ *
+ * @param commands Without `ip`, of any family; each prints one JSON document.
+ * @returns An answer for each command; null where it failed.
+ * @throws {IpError} when nothing could be asked at all.
+ */
+export async function ipJsonBatch(commands: readonly string[]): Promise<unknown[]> {
+  if (commands.length === 0) return [];
+  const input = `${commands.join('\n')}\n`;
+  const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((resolve, reject) => {
+    const args = ['-json', '-N', '-force', '-batch', '-'];
+    const done = (error: ExecFileException | null, stdout: string, stderr: string) => {
+      // With -force, 1 says that some failed; anything else, that none was tried.
+      if (error === null || error.code === 1) resolve({ stdout, stderr });
+      else reject(new IpError(commands[0] ?? '', cameOf(error, stderr)));
+    };
+    start(args, input, done);
+  });
+  const failed = new Set([...stderr.matchAll(/Command failed -:(\d+)/g)].map(([, line]) => Number(line)));
+  const answers = stdout.split('\n').filter((line) => line.trim() !== '');
+  return commands.map((_, index) => (failed.has(index + 1) ? null : JSON.parse(answers.shift() ?? 'null')));
+}
+
+/**
  * Runs commands in order in one process; ends at the first that fails.
  *
  * @param commands Without `ip`.
@@ -104,14 +128,25 @@ function failures(commands: readonly string[], stderr: string): string[] {
 
 function run(args: readonly string[], input: string, fail: (came: string) => IpError): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { env: environment(), maxBuffer: MAX_OUTPUT };
-    const child = execFile('ip', args, options, (error, stdout, stderr) => {
+    start(args, input, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else if (error.code === 'ENOENT') reject(new IpError(args.join(' '), NOT_FOUND));
-      else reject(fail(stderr.trim() || error.message));
+      else
+        reject(
+          error.code === 'ENOENT' ? new IpError(args.join(' '), NOT_FOUND) : fail(cameOf(error, stderr)),
+        );
     });
-    // A missing program or an early exit breaks the pipe; the callback has the reason.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
   });
+}
+
+function cameOf(error: ExecFileException, stderr: string): string {
+  return error.code === 'ENOENT' ? NOT_FOUND : stderr.trim() || error.message;
+}
+
+type Done = (error: ExecFileException | null, stdout: string, stderr: string) => void;
+
+function start(args: readonly string[], input: string, done: Done): void {
+  const child = execFile('ip', args, { env: environment(), maxBuffer: MAX_OUTPUT }, done);
+  // A missing program or an early exit breaks the pipe; the callback has the reason.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(input);
 }

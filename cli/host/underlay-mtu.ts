@@ -1,7 +1,7 @@
 /** Finds the MTU of the overlay: what the underlay's routes to the peers carry, less the overhead. */
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { ipJson } from './ip.ts';
+import { ipJsonBatch } from './ip.ts';
 
 /** Geneve with options 32, tag 16, UDP 8, and the IP header. @see RFC 8926 §3.4 */
 const OVERHEAD_LEN = { 4: 32 + 16 + 8 + 20, 6: 32 + 16 + 8 + 40 } as const;
@@ -35,29 +35,36 @@ const Routes = z.array(
     metrics: z.array(z.object({ mtu: z.number().optional() })).optional(),
   }),
 );
-const Links = z.array(z.object({ mtu: z.number() }));
+const Links = z.array(z.object({ ifname: z.string(), mtu: z.number() }));
 
 /**
- * Asks the kernel for the route that sealed packets take: the route's own MTU (configured, or
+ * Asks the kernel for the routes that sealed packets take: the route's own MTU (configured, or
  * learned by path MTU discovery) or that of its device.
  *
+ * @param addresses IPv4 and IPv6, with a zone where they need one.
  * @param dataPort  Our source port: rules may route it apart from the rest.
  * @param ownDevice The overlay's interface, which is never the underlay.
+ * @returns One for each address, in order.
  * @throws {IpError} when iproute2 itself is missing; a peer without route is no error.
  */
-export async function underlayRoute(
-  address: string,
+export async function underlayRoutes(
+  addresses: readonly string[],
   dataPort: number,
   ownDevice: string,
-): Promise<UnderlayRoute> {
-  const [host = '', zone] = address.split('%');
-  const args = ['route', 'get', host, ...(zone === undefined ? [] : ['oif', zone])];
-  const selector = ['ipproto', 'udp', 'sport', `${dataPort}`];
-  const [route] = Routes.parse(await ipJson([...args, ...selector]).catch(unlessMissing));
-  if (route?.dev === undefined || route.dev === ownDevice) return { address, mtuBytes: null };
-  const learned = route.metrics?.find((metric) => metric.mtu !== undefined)?.mtu;
-  const [link] = Links.parse(await ipJson(['link', 'show', 'dev', route.dev]).catch(unlessMissing));
-  return { address, mtuBytes: smaller(learned, link?.mtu) };
+): Promise<UnderlayRoute[]> {
+  if (addresses.length === 0) return [];
+  const questions = addresses.map((address) => {
+    const [host = '', zone] = address.split('%');
+    return `route get ${host}${zone === undefined ? '' : ` oif ${zone}`} ipproto udp sport ${dataPort}`;
+  });
+  const [links, ...answers] = await ipJsonBatch(['link show', ...questions]);
+  const mtuByDevice = new Map(Links.parse(links ?? []).map(({ ifname, mtu }) => [ifname, mtu]));
+  return addresses.map((address, index) => {
+    const [route] = Routes.parse(answers[index] ?? []);
+    if (route?.dev === undefined || route.dev === ownDevice) return { address, mtuBytes: null };
+    const learned = route.metrics?.find((metric) => metric.mtu !== undefined)?.mtu;
+    return { address, mtuBytes: smaller(learned, mtuByDevice.get(route.dev)) };
+  });
 }
 
 /**
@@ -122,10 +129,4 @@ export function innerMtu(address: string, outerBytes: number): number {
 function smaller(a: number | undefined, b: number | undefined): number | null {
   const known = [a, b].filter((mtu) => mtu !== undefined);
   return known.length === 0 ? null : Math.min(...known);
-}
-
-/** No route, no device: nothing known. No iproute2: nothing will work. */
-function unlessMissing(error: unknown): unknown[] {
-  if (error instanceof Error && /ip not found/.test(error.message)) throw error;
-  return [];
 }

@@ -47,9 +47,20 @@ describe('createLogger()', () => {
 
   test('writes readable lines for a terminal', () => {
     const text = lines({ pretty: true }, (log) => log.warn({ peer: 'b' }, 'peer down'));
-    expect(text).toMatch(/WARN.*peer down/);
-    expect(text).toContain('"b"');
-    expect(() => JSON.parse(text)).toThrow();
+    expect(text).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: peer down peer=b\n$/);
+  });
+
+  test('writes a line for all fields of an entry, quoted where they are no word', () => {
+    const fields = { pid: 7, reason: 'no "way"', peer: 'x=y', port: 6082, none: '' };
+    const text = lines({ pretty: true }, (log) => log.info(fields, 'not connected'));
+    expect(text).toContain('not connected pid=7 reason="no \\"way\\"" peer="x=y" port=6082 none=""\n');
+  });
+
+  test('shows where an internal error came from', () => {
+    const text = lines({ pretty: true }, (log) => log.fatal({ err: new Error('oops') }, 'the agent ends'));
+    expect(text).toContain('the agent ends');
+    expect(text).toContain('oops');
+    expect(text).toContain('logger.test.ts');
   });
 
   test('keeps control characters from the terminal', () => {

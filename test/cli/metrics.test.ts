@@ -199,9 +199,10 @@ describe('Metrics.text()', () => {
 describe('Metrics', () => {
   test('counts rekeys and handshakes', async () => {
     const all = metrics(snapshot);
-    all.recordRekey('operator', 'ok', 0);
+    all.recordRekey('operator', 'ok');
     all.recordRekey('timer', 'failed');
-    all.recordRekey('timer', 'ok', 3);
+    all.recordRekey('timer', 'ok');
+    all.recordRekeyLoss(3);
     all.recordHandshake(0.03);
     const samples = parse(await all.text());
     const rekeys = (trigger: string, result: string) =>

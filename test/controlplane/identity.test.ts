@@ -146,6 +146,16 @@ describe('peerDhPublic()', () => {
     }
   });
 
+  test('checks a key once, whoever wipes what it gave', () => {
+    const { publicKey, dhPublic } = identityFromSeed(generateSeed());
+    peerDhPublic(publicKey).fill(0);
+    peerDhPublic(publicKey).fill(0);
+    const startedAtMs = performance.now();
+    for (let call = 0; call < 1_000; call++) expect(peerDhPublic(publicKey)).toEqual(dhPublic);
+    // A check takes more than 1 ms.
+    expect(performance.now() - startedAtMs).toBeLessThan(500);
+  });
+
   test.each(ED25519_TORSION_SUBGROUP.map((point) => [point]))('refuses small-order point %s', (point) => {
     expect(() => peerDhPublic(bytesOf(point))).toThrow(KeyError);
   });

@@ -209,6 +209,17 @@ describe('Tunnel', () => {
     expect(pair.lower.rekeys).toEqual([]);
   });
 
+  test('tells what each rekey lost', async () => {
+    const pair = new SimPair();
+    await pair.connect();
+    await pair.clock.advance(5_000);
+    const before = pair.lower.losses.length;
+    const rekey = pair.lower.control?.rekey();
+    await pair.traffic(3_000, 50);
+    await rekey;
+    expect(pair.lower.losses.slice(before)).toEqual([0]);
+  });
+
   test('never dials an address of the overlay', async () => {
     const pair = new SimPair({ peer: { endpoint: { host: '10.77.0.2', port: 6081 } } });
     await pair.startLower();

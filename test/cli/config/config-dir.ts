@@ -21,7 +21,7 @@ export class ConfigDir {
   }
 
   /** @returns the path of the file. */
-  write(name: string, text: string, mode = 0o644): string {
+  write(name: string, text: string | Buffer, mode = 0o644): string {
     const file = join(this.path, name);
     writeFileSync(file, text, { mode });
     chmodSync(file, mode);

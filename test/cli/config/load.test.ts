@@ -16,7 +16,7 @@ const B = publicKeyText(2);
 const C = publicKeyText(3);
 
 /** Its problems, with the directory left out. */
-function problems(text: string, mode = 0o644, name = 'icx0.toml'): string[] {
+function problems(text: string | Buffer, mode = 0o644, name = 'icx0.toml'): string[] {
   const file = dir.write(name, text, mode);
   try {
     loadConfig(file);
@@ -398,6 +398,18 @@ const BAD: readonly (readonly [what: string, text: string, line: string])[] = [
   ],
 ];
 
+describe('loadConfig() takes', () => {
+  const text = `[interface]\nprivate_key_file = "own.key" # ключ ☃\naddress = ["10.0.0.1/24"]\n`;
+
+  test.each([
+    ['a byte order mark', `\ufeff${text}`],
+    ['line ends of Windows', text.replaceAll('\n', '\r\n')],
+    ['no line end at the end', text.trimEnd()],
+  ])('%s', (_, content) => {
+    expect(problems(content)).toEqual([]);
+  });
+});
+
 describe('loadConfig() refuses', () => {
   test.each(BAD)('%s', (_, text, line) => {
     const found = problems(text);
@@ -422,8 +434,32 @@ describe('loadConfig() refuses', () => {
 
   test('a file that is not there', () => {
     expect(() => loadConfig(join(dir.path, 'none.toml'))).toThrow(
-      /none\.toml: cannot read the config: ENOENT/,
+      /none\.toml: cannot read the config: there is no such file; write it/,
     );
+  });
+
+  test('a directory', () => {
+    expect(() => loadConfig(dir.path)).toThrow(
+      /cannot read the config: it is a directory; name a file in it/,
+    );
+  });
+
+  test('text that is not UTF-8', () => {
+    expect(problems(Buffer.from('\ufeff[interface]\n', 'utf16le'))).toEqual([
+      'icx0.toml: is not UTF-8 text, as TOML has to be; save it as UTF-8',
+    ]);
+  });
+
+  test.each([
+    ['PrivateKey = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=', ''],
+    ['private_key= bbbb # mine', ''],
+    ['Endpoint = vpn.example:51820', 'vpn.example:51820 '],
+    ['allowed_ips = fd00::/8, fd01::/8', 'fd00::/8 '],
+  ])('the unquoted text of %s, without showing a key', (line, shown) => {
+    expect(problems(`[interface]\n${line}\n`)).toEqual([
+      `icx0.toml:2: is not valid TOML: the value ${shown}is no number, true or false; ` +
+        'put text in double quotes, and lists of it in [ ]',
+    ]);
   });
 
   test.each([0o604, 0o640, 0o660, 0o644, 0o602])('a key file of mode %o', (mode) => {

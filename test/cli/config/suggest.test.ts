@@ -15,5 +15,14 @@ describe('suggest()', () => {
     ['dns', null],
     ['table', null],
     ['', null],
+    ['PersistentKeepalive', null],
   ])('%s → %s', (word, expected) => expect(suggest(word, KEYS)).toBe(expected));
+
+  test.each([
+    ['PersistentKeepalive', 'keepalive'],
+    ['Table', 'routes'],
+    ['constructor', null],
+  ])('knows what wg-quick calls it: %s → %s', (word, expected) =>
+    expect(suggest(word, ['keepalive', 'routes'])).toBe(expected),
+  );
 });

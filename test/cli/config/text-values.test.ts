@@ -6,6 +6,7 @@ import {
   parseDuration,
   parseEndpoint,
   parseInterfaceName,
+  parseListen,
   parsePeerName,
   ValueError,
 } from '../../../cli/config/text-values.ts';
@@ -30,6 +31,18 @@ describe('parseDuration()', () => {
       }),
     );
   });
+});
+
+describe('parseListen()', () => {
+  test('reads an address with a port', () => {
+    expect(parseListen('0.0.0.0:6083')).toEqual({ host: '0.0.0.0', port: 6083 });
+    expect(parseListen('[::1]:1')).toEqual({ host: '::1', port: 1 });
+  });
+
+  test.each([':6083', '*:6083', '6083', 'localhost:6083', '127.0.0.1', '::1:6083', '127.0.0.1:0', ''])(
+    'refuses %j and says how to write it',
+    (text) => expect(() => parseListen(text)).toThrow(`"${text}" is not an address with a port`),
+  );
 });
 
 describe('parseEndpoint()', () => {

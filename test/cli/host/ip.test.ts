@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { IpError, ip, ipBatch, ipBatchSync, ipJson } from '../../../cli/host/ip.ts';
+import { IpError, ip, ipBatch, ipBatchSync, ipJson, ipJsonBatch } from '../../../cli/host/ip.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
 import { Lab } from '../../support/netns.ts';
 
@@ -31,6 +31,16 @@ describe('ip()', () => {
       'message',
       `Cannot run 'ip link show dev no-such-device': Device "no-such-device" does not exist.`,
     );
+  });
+});
+
+describe('ipJsonBatch()', () => {
+  test('answers each command in its place, null where it failed', async () => {
+    const lo = 'link show dev lo';
+    const answers = await ipJsonBatch(['link show dev no-such', lo, 'nonsense', 'route get ::1', lo]);
+    const link = [expect.objectContaining({ ifname: 'lo' })];
+    expect(answers).toEqual([null, link, null, [expect.objectContaining({ dst: '::1' })], link]);
+    expect(await ipJsonBatch([])).toEqual([]);
   });
 });
 

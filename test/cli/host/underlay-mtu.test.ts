@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { innerMtu, overlayMtu, type UnderlayRoute, underlayRoute } from '../../../cli/host/underlay-mtu.ts';
+import { innerMtu, overlayMtu, type UnderlayRoute, underlayRoutes } from '../../../cli/host/underlay-mtu.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
 import { Lab } from '../../support/netns.ts';
 
@@ -41,7 +41,7 @@ describe('innerMtu()', () => {
   });
 });
 
-describeHosts('underlayRoute()', () => {
+describeHosts('underlayRoutes()', () => {
   const lab = new Lab();
   afterAll(() => lab.close());
 
@@ -60,7 +60,7 @@ describeHosts('underlayRoute()', () => {
     a.ip('link set icx0 up mtu 1000');
     a.ip('route add 203.0.113.9 dev icx0');
     const found = await a.enter(() =>
-      Promise.all(
+      underlayRoutes(
         [
           '192.0.2.2',
           'fd00::2',
@@ -69,10 +69,24 @@ describeHosts('underlayRoute()', () => {
           '203.0.113.9',
           '240.1.1.1',
           '2001:db8::1',
-        ].map((address) => underlayRoute(address, 6081, 'icx0')),
+          'fe80::1%nowhere',
+          'fd00::2',
+        ],
+        6081,
+        'icx0',
       ),
     );
-    expect(found.map((route) => route.mtuBytes)).toEqual([1460, 1460, 1300, 1400, null, null, null]);
+    expect(found.map((route) => route.mtuBytes)).toEqual([
+      1460,
+      1460,
+      1300,
+      1400,
+      null,
+      null,
+      null,
+      null,
+      1460,
+    ]);
   });
 
   test('follows the rules for our own port', async () => {
@@ -85,9 +99,9 @@ describeHosts('underlayRoute()', () => {
     a.ip('rule add priority 10 lookup 77');
     a.ip('rule add priority 9 ipproto udp sport 6081 lookup main');
     const [ours, other] = await a.enter(() =>
-      Promise.all([6081, 7000].map((port) => underlayRoute('198.51.100.1', port, 'icx0'))),
+      Promise.all([6081, 7000].map((port) => underlayRoutes(['198.51.100.1'], port, 'icx0'))),
     );
-    expect(ours).toEqual({ address: '198.51.100.1', mtuBytes: 1460 });
-    expect(other).toEqual({ address: '198.51.100.1', mtuBytes: null });
+    expect(ours).toEqual([{ address: '198.51.100.1', mtuBytes: 1460 }]);
+    expect(other).toEqual([{ address: '198.51.100.1', mtuBytes: null }]);
   });
 });

@@ -22,6 +22,7 @@ export class SimHost {
   readonly identity: Identity;
   readonly states: PeerState[] = [];
   readonly rekeys: string[] = [];
+  readonly losses: (number | null)[] = [];
   readonly handshakes: number[] = [];
   readonly warnings: string[] = [];
   plane: SimDataPlane;
@@ -58,6 +59,7 @@ export class SimHost {
         onState: (_, state) => this.states.push(state),
         onHandshake: (_, durationMs) => this.handshakes.push(durationMs),
         onRekey: (_, trigger, result) => this.rekeys.push(`${trigger} ${result}`),
+        onRekeyResult: (_, { lostPackets }) => this.losses.push(lostPackets),
       },
       clock: mortal(this.#clock, alive),
       random: () => 0.5,

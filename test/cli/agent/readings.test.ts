@@ -1,0 +1,24 @@
+/** Times that survive a host whose clock is set. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { unixTime } from '../../../cli/agent/readings.ts';
+import { systemClock } from '../../../controlplane/clock.ts';
+
+const DAY_MS = 86_400_000;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('unixTime()', () => {
+  test.each([
+    ['a clock that nobody touched', 0],
+    ['a clock set forward by a day', DAY_MS],
+    ['a clock set back by a day', -DAY_MS],
+  ])('keeps an age on %s', (_name, jumpMs) => {
+    const minuteAgoMs = systemClock.nowMs() - 60_000;
+    const wallMs = Date.now() + jumpMs;
+    vi.spyOn(Date, 'now').mockReturnValue(wallMs);
+    expect(wallMs - unixTime(minuteAgoMs)).toBeGreaterThan(59_000);
+    expect(wallMs - unixTime(minuteAgoMs)).toBeLessThan(61_000);
+  });
+});
