@@ -186,8 +186,10 @@ describe('icx down', () => {
     const child = spawn('sleep', ['60']);
     const exited = once(child, 'exit');
     await agent('icx0', { down: () => setTimeout(() => child.kill('SIGKILL'), 200) }, child.pid);
+    const startMs = performance.now();
     expect(await cli.run(['down', 'icx0'])).toEqual({ exit: 0, stdout: '', stderr: '' });
-    expect(() => process.kill(child.pid ?? 0, 0)).toThrow('ESRCH');
+    // This test is the parent, so the process may still be a zombie here.
+    expect(performance.now() - startMs).toBeGreaterThan(190);
     await exited;
   });
 
