@@ -21,6 +21,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'dataplane/l2',
     'dataplane/contract.ts',
   ],
+  // The packet code's twin in WebAssembly: the same interfaces, no I/O but reading the module.
+  'dataplane/wasm': ['dataplane/path', 'dataplane/sa', 'dataplane/wire'],
+  'dataplane/wasm/assembly': [],
   'dataplane/port': ['dataplane/wire', 'dataplane/io'],
   'dataplane/worker': ['dataplane'],
   controlplane: ['dataplane/contract.ts'],

@@ -5,6 +5,7 @@
  * address is `base + offset`, nothing moves, and nothing is allocated after the start.
  */
 import { addressOf } from './libc.ts';
+import { mapLow, unmapLow } from './low-alias.ts';
 
 const PAGE_LEN = 65_536;
 
@@ -14,15 +15,28 @@ export class Arena {
   readonly view: DataView;
   /** Machine address of offset 0. */
   readonly base: number;
+  /** Whether that is below 2 GiB: see low-alias.ts. */
+  readonly isLow: boolean;
   #next = 64;
 
-  /** @param len Size in bytes, rounded up to 64 KiB pages; fixed from then on. */
-  constructor(len: number) {
+  /**
+   * @param len Size in bytes, rounded up to 64 KiB pages; fixed from then on.
+   * @param low Whether to have it below 2 GiB, if that can be; `close` is to be called then.
+   */
+  constructor(len: number, low = false) {
     const pages = Math.ceil(len / PAGE_LEN);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.bytes = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
-    this.base = addressOf(this.bytes);
+    const address = addressOf(this.bytes);
+    const alias = low ? mapLow(address, this.bytes.length) : 0;
+    this.isLow = alias > 0;
+    this.base = alias > 0 ? alias : address;
+  }
+
+  /** Ends the use of machine addresses: none that was made from `base` is valid any more. */
+  close(): void {
+    if (this.isLow) unmapLow(this.base, this.bytes.length);
   }
 
   /**

@@ -61,6 +61,14 @@ export const sendmsg = libc.func('sendmsg', 'int64_t', ['int', PTR, 'int']) as C
 export const recvmsg = libc.func('recvmsg', 'int64_t', ['int', PTR, 'int']) as Call<
   [fd: number, msghdr: number, flags: number]
 >;
+export const memfdCreate = libc.func('memfd_create', 'int', ['str', 'uint']) as Call<
+  [name: string, flags: number]
+>;
+export const ftruncate = libc.func('ftruncate', 'int', ['int', 'int64_t']) as Call<[fd: number, len: number]>;
+export const mmap = libc.func('mmap', 'int64_t', [PTR, 'size_t', 'int', 'int', 'int', 'int64_t']) as Call<
+  [address: number, len: number, protection: number, flags: number, fd: number, offset: number]
+>;
+export const munmap = libc.func('munmap', 'int', [PTR, 'size_t']) as Call<[address: number, len: number]>;
 export const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Call<[initial: number, flags: number]>;
 
 /** `errno` of the calling thread's last failed call. */

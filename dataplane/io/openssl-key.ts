@@ -8,8 +8,8 @@
  * that must be what the packet's header says before anything is sealed: the nonce on the wire
  * and the nonce that was used can't differ. The contract is that of dataplane/sa/aead.ts.
  *
- * Nothing is allocated per packet but the numbers themselves: V8 boxes pointers above 2^31 when
- * they are passed to a native function, some 60 bytes of short-lived garbage a packet.
+ * Nothing is allocated per packet but numbers: V8 makes an object of 16 bytes of each pointer
+ * above 2^31 that is computed and passed to a native function (see low-alias.ts).
  *
  * @see NIST SP 800-38D §7, EVP_EncryptInit(3)
  */
@@ -54,7 +54,10 @@ export class OpenSslSealKey {
   readonly #base: number;
   readonly #block: ParamBlock;
   readonly #spi: number;
-  #context: number;
+  /** Null once destroyed. */
+  #context: number | null = null;
+  /** Of the block. Null at first as the one above: V8 then keeps the number's object instead of making one a use. */
+  #address: number | null = null;
 
   constructor(parts: KeyParts) {
     this.#parts = parts;
@@ -63,12 +66,19 @@ export class OpenSslSealKey {
     this.#block = parts.block;
     this.#spi = parts.spi;
     this.#context = parts.context;
+    this.#address = parts.block.address;
   }
 
   seal(nonceAt: number, aadAt: number, aadLen: number, inAt: number, len: number, outAt: number): boolean {
     const context = this.#context;
+    const address = this.#address;
     const memoryLen = this.#memory.bytes.length;
-    if (context === 0 || !areInside(memoryLen, nonceAt, aadAt, aadLen, inAt, len, outAt)) return false;
+    if (
+      context === null ||
+      address === null ||
+      !areInside(memoryLen, nonceAt, aadAt, aadLen, inAt, len, outAt)
+    )
+      return false;
     const { view, at } = this.#block;
     const packet = this.#memory.view;
     if (packet.getInt32(nonceAt) !== this.#spi) return false;
@@ -84,16 +94,16 @@ export class OpenSslSealKey {
       ok = ssl.cipher(context, base + outAt, base + fromAt, len) === len && ok;
     }
     ok = ssl.cipher(context, 0, 0, 0) === 0 && ok;
-    ok = ssl.getParams(context, this.#block.address) === 1 && ok;
+    ok = ssl.getParams(context, address) === 1 && ok;
     // Whatever failed, nobody knows which nonce comes next: the key must not be used again.
     if (!ok) this.destroy();
     return ok;
   }
 
   destroy(): void {
-    if (this.#context === 0) return;
+    if (this.#context === null) return;
     release(this.#parts);
-    this.#context = 0;
+    this.#context = null;
   }
 }
 
@@ -103,7 +113,10 @@ export class OpenSslOpenKey {
   readonly #base: number;
   readonly #block: ParamBlock;
   readonly #spi: number;
-  #context: number;
+  /** Null once destroyed. */
+  #context: number | null = null;
+  /** Of the block. Null at first as the one above: V8 then keeps the number's object instead of making one a use. */
+  #address: number | null = null;
 
   constructor(parts: KeyParts) {
     this.#parts = parts;
@@ -112,17 +125,24 @@ export class OpenSslOpenKey {
     this.#block = parts.block;
     this.#spi = parts.spi;
     this.#context = parts.context;
+    this.#address = parts.block.address;
   }
 
   open(nonceAt: number, aadAt: number, aadLen: number, inAt: number, len: number, outAt: number): boolean {
     const context = this.#context;
+    const address = this.#address;
     const memoryLen = this.#memory.bytes.length;
-    if (context === 0 || !areInside(memoryLen, nonceAt, aadAt, aadLen, outAt, len, inAt)) return false;
+    if (
+      context === null ||
+      address === null ||
+      !areInside(memoryLen, nonceAt, aadAt, aadLen, outAt, len, inAt)
+    )
+      return false;
     if (this.#memory.view.getInt32(nonceAt) !== this.#spi) return false;
 
     const { ssl } = this.#parts;
     const base = this.#base;
-    const { view, at, address } = this.#block;
+    const { view, at } = this.#block;
     writePointer(view, at + POINTER_0, base + inAt + len);
     writePointer(view, at + POINTER_1, base + nonceAt + COUNTER_AT);
     if (ssl.setParams(context, address) !== 1) return false;
@@ -135,9 +155,9 @@ export class OpenSslOpenKey {
   }
 
   destroy(): void {
-    if (this.#context === 0) return;
+    if (this.#context === null) return;
     release(this.#parts);
-    this.#context = 0;
+    this.#context = null;
   }
 }
 

@@ -108,10 +108,10 @@ export class CounterBlock {
     this.#add(slot, Column.txKeepalives, 1);
   }
 
-  /** Writer only: a packet from the port was dropped. */
-  txDropped(slot: number, code: number): void {
-    this.#add(slot, Column.txReceived, 1);
-    this.#add(slot, DROP_BASE + code, 1);
+  /** Writer only: packets from the port were dropped. */
+  txDropped(slot: number, code: number, packets = 1): void {
+    this.#add(slot, Column.txReceived, packets);
+    this.#add(slot, DROP_BASE + code, packets);
   }
 
   /** Writer only: packets counted as sent were refused by the underlay, for a reason of `code`. */

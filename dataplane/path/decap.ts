@@ -60,8 +60,8 @@ export class Decap {
   }
 
   /**
-   * Opens the frame at `frameAt` to `packetAt`, where `frameLen` bytes are free. Both may
-   * overlap; what is at `packetAt` is undefined unless the result is positive.
+   * Opens the frame at `frameAt` to `packetAt`, where `frameLen` − SEALED_OVERHEAD bytes are free.
+   * Both may overlap; what is at `packetAt` is undefined unless the result is positive.
    *
    * @param sourceAt Endpoint record of the outer source.
    * @returns Inner length, 0 for a keepalive, or the negated drop code.

@@ -178,19 +178,43 @@ export class Engine {
    * @returns Frame length, or the negated drop code, which has been counted.
    */
   encap(packetAt: number, packetLen: number, frameAt: number, nowMs: number, vni = 0): number {
+    const fault = this.select(packetAt, packetLen, 1, nowMs, vni);
+    return fault === 0 ? this.seal(packetAt, packetLen, frameAt, nowMs) : fault;
+  }
+
+  /**
+   * Decides for packets of one super-packet whether and to whom `seal` may send them.
+   *
+   * @param packetAt The first of them, none of the others is longer or of another flow.
+   * @param packets  How many they are.
+   * @param vni      As in `encap`.
+   * @returns 0, or the negated drop code, which has been counted for each of them.
+   */
+  select(packetAt: number, packetLen: number, packets: number, nowMs: number, vni = 0): number {
     const network = vni === 0 ? this.#peers.onlyNetwork : this.#peers.network(vni);
     const fault = this.#encap.select(network, packetAt, packetLen, nowMs);
-    const result = fault === 0 ? this.#encap.seal(packetAt, packetLen, frameAt, nowMs) : fault;
+    this.lastPeer = this.#encap.peer;
+    if (fault !== 0) this.#counters.txDropped(this.lastPeer?.slot ?? 0, -fault, packets);
+    return fault;
+  }
+
+  /** Seals one of the packets that were selected last. Parameters and result are those of `encap`. */
+  seal(packetAt: number, packetLen: number, frameAt: number, nowMs: number): number {
+    const result = this.#encap.seal(packetAt, packetLen, frameAt, nowMs);
     const peer = this.#encap.peer;
-    this.lastPeer = peer;
     const slot = peer === null ? 0 : peer.slot;
     if (result > 0) this.#counters.txDelivered(slot, packetLen);
     else this.#counters.txDropped(slot, -result);
     return result;
   }
 
+  /** The port gave a packet that is none, or a super-packet that can't be cut. */
+  countMalformed(): void {
+    this.#counters.txDropped(0, DropCode.txMalformed);
+  }
+
   /**
-   * Opens a frame from the underlay to `packetAt`, where `frameLen` bytes are free.
+   * Opens a frame from the underlay to `packetAt`, where `frameLen` − SEALED_OVERHEAD bytes are free.
    *
    * @param sourceAt 20-byte endpoint record of the outer source (wire/endpoint.ts).
    * @returns Inner length, 0 for a keepalive, or the negated drop code; counted in each case.
@@ -216,9 +240,9 @@ export class Engine {
     return result;
   }
 
-  /** The port refused the packet that `decap` gave last. @param len Its length. */
-  countWriteFailure(len: number): void {
-    this.#counters.rxWriteFailed(this.lastPeer?.slot ?? 0, 1, len);
+  /** The port refused packets of a peer's that `decap` gave. @param bytes Their length together. */
+  countWriteFailure(slot: number, packets: number, bytes: number): void {
+    this.#counters.rxWriteFailed(slot, packets, bytes);
   }
 
   /**

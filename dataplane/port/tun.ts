@@ -9,6 +9,7 @@
  */
 import type { Arena } from '../io/arena.ts';
 import { addressOf, close, Errno, errno, ioctl, open, read, SystemCallError, write } from '../io/libc.ts';
+import { HEADER_LEN as VNET_HDR_LEN, writePlain } from '../wire/virtio-net.ts';
 
 const O_RDWR = 0x2;
 const O_NONBLOCK = 0x800;
@@ -24,16 +25,38 @@ const IFF_TUN_EXCL = 0x8000;
 /** struct ifreq: 16 bytes of name, then the flags. */
 const IFREQ_LEN = 40;
 const IFREQ_FLAGS_AT = 16;
-
-/** Length of struct virtio_net_hdr, which precedes every packet read or written. */
-export const VNET_HDR_LEN = 10;
+const TUN_F_CSUM = 0x01;
+const TUN_F_TSO4 = 0x02;
+const TUN_F_TSO6 = 0x04;
+const TUN_F_TSO_ECN = 0x08;
+const TUN_F_USO4 = 0x20;
+const TUN_F_USO6 = 0x40;
+const TCP_OFFLOADS = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+const UDP_OFFLOADS = TUN_F_USO4 | TUN_F_USO6;
 
 /** Longest packet a read can return: an IP packet of 65,535 bytes. */
 export const MAX_PACKET_LEN = 65_535;
 
+/** Which packets the kernel hands over, and takes, as super-packets. */
+export interface TunOffloads {
+  readonly tcp: boolean;
+  /** Since Linux 6.2. */
+  readonly udp: boolean;
+}
+
+const ALL_OFFLOADS: TunOffloads = { tcp: true, udp: true };
+
+/** Best first; the last works everywhere. */
+const OFFLOADS: readonly { readonly flags: number; readonly offloads: TunOffloads }[] = [
+  { flags: TCP_OFFLOADS | UDP_OFFLOADS, offloads: { tcp: true, udp: true } },
+  { flags: TCP_OFFLOADS, offloads: { tcp: true, udp: false } },
+  { flags: 0, offloads: { tcp: false, udp: false } },
+];
+
 export interface TunDevice {
   /** The interface's real name. */
   readonly name: string;
+  readonly offloads: TunOffloads;
   /** One descriptor per queue; the owner closes them. */
   readonly fds: readonly number[];
 }
@@ -41,20 +64,30 @@ export interface TunDevice {
 /**
  * Creates a TUN device with `queues` queues.
  *
+ * @param wanted Offloads to switch on; those that the kernel lacks stay off.
  * @throws {SystemCallError} when an interface has the name, /dev/net/tun is missing or CAP_NET_ADMIN is.
  */
-export function openTun(name: string, queues: number): TunDevice {
+export function openTun(name: string, queues: number, wanted: TunOffloads = ALL_OFFLOADS): TunDevice {
   const flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0);
   const fds: number[] = [];
   try {
     for (let queue = 0; queue < queues; queue++) {
       fds.push(openQueue(name, queue === 0 ? flags | IFF_TUN_EXCL : flags));
     }
+    return { name, fds, offloads: setOffloads(name, fds, wanted) };
   } catch (error) {
     for (const fd of fds) close(fd);
     throw error;
   }
-  return { name, fds };
+}
+
+/** Switches on what is wanted and the kernel has. */
+function setOffloads(name: string, fds: readonly number[], wanted: TunOffloads): TunOffloads {
+  for (const { flags, offloads } of OFFLOADS) {
+    if ((offloads.tcp && !wanted.tcp) || (offloads.udp && !wanted.udp)) continue;
+    if (fds.every((fd) => ioctl(fd, TUNSETOFFLOAD, flags) >= 0)) return offloads;
+  }
+  throw new SystemCallError(`set the offloads of the TUN interface ${name}`);
 }
 
 function openQueue(name: string, flags: number): number {
@@ -63,8 +96,7 @@ function openQueue(name: string, flags: number): number {
   const ifreq = Buffer.alloc(IFREQ_LEN);
   ifreq.write(name, 'latin1');
   ifreq.writeUInt16LE(flags, IFREQ_FLAGS_AT);
-  // No offloads: the kernel hands over packets of the device's MTU with their checksums done.
-  if (ioctl(fd, TUNSETIFF, addressOf(ifreq)) < 0 || ioctl(fd, TUNSETOFFLOAD, 0) < 0) {
+  if (ioctl(fd, TUNSETIFF, addressOf(ifreq)) < 0) {
     const error = new SystemCallError(`create the TUN interface ${name}`);
     if (error.errno === Errno.EBUSY) error.message += '; an interface of that name exists';
     close(fd);
@@ -76,7 +108,7 @@ function openQueue(name: string, flags: number): number {
 /** One queue of a TUN device, owned by one worker. */
 export class TunQueue {
   readonly fd: number;
-  /** Where `receive` puts a packet; VNET_HDR_LEN bytes before it belong to the queue too. */
+  /** Where `receive` puts a packet, its virtio_net_hdr right before it. */
   readonly packetAt: number;
   readonly #arena: Arena;
   readonly #readAddress: number;
@@ -90,22 +122,27 @@ export class TunQueue {
     this.#readAddress = arena.base + this.packetAt - VNET_HDR_LEN;
   }
 
-  /** @returns Length of the packet at `packetAt`; 0 when there is none. */
+  /** @returns Length of the packet or super-packet at `packetAt`; 0 when there is none. */
   receive(): number {
     const len = read(this.fd, this.#readAddress, VNET_HDR_LEN + MAX_PACKET_LEN);
     return len > VNET_HDR_LEN ? len - VNET_HDR_LEN : 0;
   }
 
+  /** Hands over a packet that is complete as it is; the 10 bytes before it are overwritten. @returns As `transmit`. */
+  transmitPlain(at: number, len: number): boolean {
+    writePlain(this.#arena.view, at - VNET_HDR_LEN);
+    return this.transmit(at, len);
+  }
+
   /**
-   * Hands the packet at `at` to the kernel; the VNET_HDR_LEN bytes before it are overwritten.
+   * Hands the packet or super-packet at `at` to the kernel, with the virtio_net_hdr before it.
    *
    * @returns Whether the kernel took it.
    */
   transmit(at: number, len: number): boolean {
-    const start = at - VNET_HDR_LEN;
-    this.#arena.bytes.fill(0, start, at);
+    const address = this.#arena.base + at - VNET_HDR_LEN;
     for (;;) {
-      if (write(this.fd, this.#arena.base + start, VNET_HDR_LEN + len) >= 0) return true;
+      if (write(this.fd, address, VNET_HDR_LEN + len) >= 0) return true;
       if (errno() !== Errno.EINTR) return false;
     }
   }

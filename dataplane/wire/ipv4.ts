@@ -49,6 +49,14 @@ export function id(view: DataView, at: number): number {
   return view.getUint16(at + At.id);
 }
 
+export function tos(view: DataView, at: number): number {
+  return view.getUint8(at + At.tos);
+}
+
+export function ttl(view: DataView, at: number): number {
+  return view.getUint8(at + At.ttl);
+}
+
 export function protocol(view: DataView, at: number): number {
   return view.getUint8(at + At.protocol);
 }
@@ -85,6 +93,14 @@ export function writeHeader(
   view.setUint8(at + At.ttl, fields.ttl);
   view.setUint8(at + At.protocol, fields.protocol);
   view.setUint16(at + At.checksum, 0);
+}
+
+export function setTotalLen(view: DataView, at: number, value: number): void {
+  view.setUint16(at + At.totalLen, value);
+}
+
+export function setId(view: DataView, at: number, value: number): void {
+  view.setUint16(at + At.id, value);
 }
 
 export function setChecksum(view: DataView, at: number, value: number): void {

@@ -33,6 +33,15 @@ export function totalLen(view: DataView, at: number): number {
   return HEADER_LEN + view.getUint16(at + At.payloadLen);
 }
 
+/** Version, traffic class and flow label, as a signed number. */
+export function versionClassFlow(view: DataView, at: number): number {
+  return view.getInt32(at + At.version);
+}
+
+export function hopLimit(view: DataView, at: number): number {
+  return view.getUint8(at + At.hopLimit);
+}
+
 /** Protocol of what follows the header: an extension or the transport. */
 export function nextHeader(view: DataView, at: number): number {
   return view.getUint8(at + At.nextHeader);
@@ -93,6 +102,10 @@ function fragment(view: DataView, at: number): Fragment {
   const field = view.getUint16(at + ExtensionAt.fragmentOffset);
   if ((field & FRAGMENT_OFFSET_MASK) !== 0) return Fragment.later;
   return (field & 1) !== 0 ? Fragment.first : Fragment.none;
+}
+
+export function setPayloadLen(view: DataView, at: number, value: number): void {
+  view.setUint16(at + At.payloadLen, value);
 }
 
 /** Writes a header without addresses. */

@@ -13,6 +13,7 @@ const At = {
   flags: 13,
   window: 14,
   checksum: 16,
+  urgentPointer: 18,
 } as const;
 export const CHECKSUM_AT = At.checksum;
 
@@ -53,6 +54,15 @@ export function headerLen(view: DataView, at: number): number {
 /** Bits of TcpFlag. */
 export function flags(view: DataView, at: number): number {
   return view.getUint8(at + At.flags);
+}
+
+/** The four bits between data offset and flags. @see RFC 3168, RFC 9293 §3.1 */
+export function reservedBits(view: DataView, at: number): number {
+  return view.getUint8(at + At.dataOffset) & 0x0f;
+}
+
+export function urgentPointer(view: DataView, at: number): number {
+  return view.getUint16(at + At.urgentPointer);
 }
 
 export function window(view: DataView, at: number): number {

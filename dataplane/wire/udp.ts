@@ -25,9 +25,18 @@ export function checksumField(view: DataView, at: number): number {
   return view.getUint16(at + At.checksum);
 }
 
+export function setLength(view: DataView, at: number, value: number): void {
+  view.setUint16(at + At.length, value);
+}
+
 /** Writes a computed checksum, where 0 is sent as 0xffff because 0 means none. */
 export function setChecksum(view: DataView, at: number, value: number): void {
   view.setUint16(at + At.checksum, value === 0 ? 0xffff : value);
+}
+
+/** Makes the field 0, as it counts in the sum it is made from. */
+export function clearChecksum(view: DataView, at: number): void {
+  view.setUint16(at + At.checksum, 0);
 }
 
 export function writeHeader(

@@ -1,5 +1,6 @@
 /** What the main thread and a queue worker say to each other. */
 import type { PeerSpec, SaProgress, SaSpec } from '../contract.ts';
+import type { TunOffloads } from '../port/tun.ts';
 
 /** Given to a worker at its start. */
 export interface WorkerSetup {
@@ -10,6 +11,8 @@ export interface WorkerSetup {
   /** Sends; the same socket for queue 0, one with a port of its own for the others. */
   readonly sendFd: number;
   readonly socketFamily: number;
+  /** Super-packets that the TUN queue gives and takes. */
+  readonly offloads: TunOffloads;
   /** Wakes the worker when a message waits. */
   readonly wakeFd: number;
   readonly vni: number;
@@ -46,9 +49,19 @@ export interface WorkerProgress {
   readonly tx: readonly SaProgress[];
 }
 
+/** What a worker runs on. */
+export interface WorkerReady {
+  /** The AEAD's name. */
+  readonly aead: string;
+  /** What segmenter and coalescer are made in. */
+  readonly offloadCode: string;
+  /** For the operator, when a choice costs speed. */
+  readonly warning: string | null;
+}
+
 /** Worker to main thread. */
 export type WorkerReport =
-  | { readonly kind: 'ready'; readonly aead: string; readonly warning: string | null }
+  | ({ readonly kind: 'ready' } & WorkerReady)
   | { readonly kind: 'done'; readonly id: number; readonly result: WorkerProgress | null }
   | { readonly kind: 'refused'; readonly id: number; readonly code: string; readonly message: string }
   /** An authenticated packet came from a new outer address. */

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { CounterBlock } from '../path/counters.ts';
-import { openTun, type TunDevice } from '../port/tun.ts';
+import { openTun, type TunDevice, type TunOffloads } from '../port/tun.ts';
 import { formatEndpoint } from '../wire/endpoint.ts';
 import type { WorkerCommand, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
@@ -48,9 +48,13 @@ export class WorkerPool implements DataPlane {
   /** UDP ports that frames leave from, one a queue. */
   readonly sourcePorts: readonly number[];
   aead = '';
+  /** What segmenter and coalescer are made in. */
+  offloadCode = '';
   warning: string | null = null;
   /** Whether received datagrams come merged. */
   readonly gro: boolean;
+  /** Super-packets that the interface gives and takes. */
+  readonly offloads: TunOffloads;
   readonly #tun: TunDevice;
   readonly #wakeFds: number[] = [];
   readonly #sockets: QueueSockets;
@@ -67,6 +71,7 @@ export class WorkerPool implements DataPlane {
     this.#events = events;
     this.#tun = openTun(options.interfaceName, options.queues);
     this.interfaceName = this.#tun.name;
+    this.offloads = this.#tun.offloads;
     let sockets: QueueSockets | null = null;
     try {
       sockets = new QueueSockets(options);
@@ -91,8 +96,9 @@ export class WorkerPool implements DataPlane {
   static async open(options: PoolOptions, events: PoolEvents): Promise<WorkerPool> {
     const pool = new WorkerPool(options, events);
     try {
-      const { aead, warning } = await pool.#threads.ready();
+      const { aead, offloadCode, warning } = await pool.#threads.ready();
       pool.aead = aead;
+      pool.offloadCode = offloadCode;
       pool.warning = warning;
     } catch (error) {
       await pool.close();
@@ -114,6 +120,7 @@ export class WorkerPool implements DataPlane {
         udpFd: socket.fd,
         sendFd: senders[queue]?.fd ?? socket.fd,
         socketFamily: socket.family,
+        offloads: this.#tun.offloads,
         wakeFd,
         vni: options.vni,
         controlPort: options.controlPort,

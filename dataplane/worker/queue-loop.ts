@@ -2,24 +2,27 @@
  * The loop of one queue: moves packets between its TUN queue and its UDP socket through the
  * engine until the main thread says stop. Knows no protocol; sleeps in poll(2) when idle.
  *
- *     TX  tun.receive ─▶ engine.encap ─▶ sender.commit … flush   at most TX_BUDGET packets a turn
- *     RX  receiver.receive ─▶ engine.decap ─▶ tun.transmit       at most RX_BUDGET batches a turn
+ *     TX  tun.receive ─▶ segmenter ─▶ engine.select, seal ─▶ sender.commit … flush
+ *     RX  receiver.receive ─▶ engine.decap ─▶ coalescer ─▶ tun.transmit
  */
 import type { Arena } from '../io/arena.ts';
 import { drainEventFd } from '../io/eventfd.ts';
 import { poll } from '../io/libc.ts';
+import type { Coalescer } from '../path/coalesce.ts';
 import { DropCode } from '../path/drop.ts';
 import type { Engine } from '../path/engine.ts';
+import { SEALED_OVERHEAD } from '../path/seal-frame.ts';
+import type { Segmenter } from '../path/segment.ts';
 import { MAX_PACKET_LEN, TunQueue } from '../port/tun.ts';
 import { SendResult, UdpReceiver, UdpSender } from '../port/udp.ts';
 import { writePacketTooBig } from '../wire/icmp.ts';
 import { KeepaliveTimer } from './keepalive-timer.ts';
 import type { WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
+import type { Offload } from './offload-select.ts';
 
-/** Packets or batches taken from one side before the other has its turn. */
-const TX_BUDGET = 64;
-const RX_BUDGET = 8;
+/** Frames sealed, or opened, before the other side has its turn: some 100 µs. */
+const TURN_FRAMES = 128;
 /** Header, tag and room to align. */
 const FRAME_CAPACITY = MAX_PACKET_LEN + 128;
 const HOUSEKEEPING_MS = 1_000;
@@ -49,15 +52,18 @@ export class QueueLoop {
   readonly #arena: Arena;
   readonly #wakeFd: number;
   readonly #pollAt: number;
-  readonly #plainAt: number;
   readonly #icmpAt: number;
   readonly #keepalives: KeepaliveTimer;
+  readonly #segmenter: Segmenter;
+  readonly #coalescer: Coalescer;
   readonly #events: QueueLoopEvents;
   #pathReportedAtMs = 0;
 
-  constructor(setup: WorkerSetup, arena: Arena, engine: Engine, events: QueueLoopEvents) {
+  constructor(setup: WorkerSetup, arena: Arena, engine: Engine, offload: Offload, events: QueueLoopEvents) {
     this.#arena = arena;
     this.#engine = engine;
+    this.#segmenter = offload.segmenter;
+    this.#coalescer = offload.coalescer;
     this.#wakeFd = setup.wakeFd;
     this.#events = events;
     this.#tun = new TunQueue(setup.tunFd, arena);
@@ -69,7 +75,6 @@ export class QueueLoop {
       FRAME_CAPACITY,
       (result, frames, bytes, slot) => this.#batchSent(result, frames, bytes, slot),
     );
-    this.#plainAt = arena.take(16 + MAX_PACKET_LEN + 64) + 16;
     this.#icmpAt = arena.take(16 + ICMP_CAPACITY) + 16;
     // Persistent keepalives are the first queue's task; one lane keeps the path open.
     this.#keepalives = new KeepaliveTimer(engine, setup.queue === 0);
@@ -134,47 +139,78 @@ export class QueueLoop {
   }
 
   #moveTx(now: number): void {
-    const tun = this.#tun;
+    for (let frames = 0; frames < TURN_FRAMES; ) {
+      const len = this.#tun.receive();
+      if (len === 0) break;
+      frames += this.#seal(len, now);
+    }
+    this.#sender.flush();
+  }
+
+  /** Seals what the TUN queue gave. @returns How many packets that was. */
+  #seal(len: number, now: number): number {
+    const segmenter = this.#segmenter;
     const engine = this.#engine;
     const sender = this.#sender;
-    for (let i = 0; i < TX_BUDGET; i++) {
-      const len = tun.receive();
-      if (len === 0) break;
-      const frameLen = engine.encap(tun.packetAt, len, sender.nextAt, now);
-      const peer = engine.lastPeer;
-      if (frameLen > 0 && peer !== null) sender.commit(frameLen, peer.endpointWords, peer.slot);
-      else if (frameLen === -DropCode.txTooLarge) this.#answerTooLarge(len);
+    const count = segmenter.begin(this.#tun.packetAt, len);
+    if (count === 0) {
+      engine.countMalformed();
+      return 1;
     }
-    sender.flush();
+    let packetLen = segmenter.next();
+    const fault = engine.select(segmenter.at, packetLen, count, now);
+    const peer = engine.lastPeer;
+    if (fault !== 0 || peer === null) {
+      if (fault === -DropCode.txTooLarge) this.#answerTooLarge(segmenter.at, packetLen);
+      return count;
+    }
+    for (; packetLen > 0; packetLen = segmenter.next()) {
+      const frameLen = engine.seal(segmenter.at, packetLen, sender.nextAt, now);
+      if (frameLen > 0) sender.commit(frameLen, peer.endpointWords, peer.slot);
+    }
+    return count;
   }
 
   #moveRx(now: number): void {
     const receiver = this.#receiver;
-    for (let i = 0; i < RX_BUDGET; i++) {
+    for (let frames = 0; frames < TURN_FRAMES; ) {
       const len = receiver.receive();
-      if (len < 0) return;
+      if (len < 0) break;
       const { batchAt, segmentLen } = receiver;
       let offset = 0;
       do {
-        const frameLen = Math.min(segmentLen, len - offset);
-        this.#deliver(batchAt + offset, frameLen, now);
+        this.#open(batchAt + offset, Math.min(segmentLen, len - offset), now);
         offset += segmentLen;
+        frames++;
       } while (offset < len);
+    }
+    if (this.#coalescer.flush()) this.#deliver();
+  }
+
+  #open(frameAt: number, frameLen: number, now: number): void {
+    const coalescer = this.#coalescer;
+    const engine = this.#engine;
+    const at = coalescer.nextAt(Math.max(0, frameLen - SEALED_OVERHEAD));
+    const len = engine.decap(frameAt, frameLen, this.#receiver.sourceAt, at, now);
+    const peer = engine.lastPeer;
+    if (len > 0 && peer !== null && coalescer.add(len, peer.slot)) this.#deliver();
+  }
+
+  #deliver(): void {
+    const coalescer = this.#coalescer;
+    while (coalescer.take()) {
+      if (this.#tun.transmit(coalescer.packetAt, coalescer.packetLen)) continue;
+      this.#engine.countWriteFailure(coalescer.context, coalescer.packets, coalescer.bytes);
     }
   }
 
-  #deliver(frameAt: number, frameLen: number, now: number): void {
-    const len = this.#engine.decap(frameAt, frameLen, this.#receiver.sourceAt, this.#plainAt, now);
-    if (len > 0 && !this.#tun.transmit(this.#plainAt, len)) this.#engine.countWriteFailure(len);
-  }
-
   /** Tells the inner sender which size the path takes. @see RFC 1191, RFC 8201 */
-  #answerTooLarge(packetLen: number): void {
+  #answerTooLarge(packetAt: number, packetLen: number): void {
     const peer = this.#engine.lastPeer;
     if (peer === null) return;
     const { view } = this.#arena;
-    const len = writePacketTooBig(view, this.#tun.packetAt, packetLen, peer.mtuBytes, -1, this.#icmpAt);
-    if (len > 0) this.#tun.transmit(this.#icmpAt, len);
+    const len = writePacketTooBig(view, packetAt, packetLen, peer.mtuBytes, -1, this.#icmpAt);
+    if (len > 0) this.#tun.transmitPlain(this.#icmpAt, len);
   }
 
   #batchSent(result: SendResult, frames: number, bytes: number, slot: number): void {

@@ -1,7 +1,7 @@
 /** One queue's worker thread as the main thread sees it: requests, answers, death. */
 import { Worker } from 'node:worker_threads';
 import { signalEventFd } from '../io/eventfd.ts';
-import type { WorkerCommand, WorkerProgress, WorkerReport, WorkerSetup } from './messages.ts';
+import type { WorkerCommand, WorkerProgress, WorkerReady, WorkerReport, WorkerSetup } from './messages.ts';
 
 /** A command was refused by the engine's guards, or its worker is gone. */
 export class WorkerError extends Error {
@@ -34,8 +34,8 @@ const ENTRY = new URL(
 
 export class QueueThread {
   readonly setup: WorkerSetup;
-  /** Resolves with the AEAD in use and a warning about it, if any. */
-  readonly ready: Promise<{ aead: string; warning: string | null }>;
+  /** Resolves with what the worker runs on. */
+  readonly ready: Promise<WorkerReady>;
   readonly #worker: Worker;
   readonly #events: QueueThreadEvents;
   readonly #pending = new Map<number, Pending>();

@@ -11,13 +11,14 @@ import { Commands } from './commands.ts';
 import { EndpointReports } from './endpoint-reports.ts';
 import type { WorkerReport, WorkerRequest, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
+import { selectOffload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
 
-/** Read, batch and send buffers, message headers and scratch; measured need is 420 KiB. */
+/** Read, batch and send buffers, message headers and scratch; measured need is 910 KiB. */
 const ARENA_LEN = 1 << 20;
 
 function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void {
-  const arena = new Arena(ARENA_LEN);
+  const arena = new Arena(ARENA_LEN, true);
   const { provider, warning } = selectAead(arena, arena.base);
   const endpoints = new EndpointReports((slot) => {
     const peer = engine.peer(slot);
@@ -32,15 +33,23 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     onEndpoint: ({ slot }) => endpoints.moved(slot, nowMs()),
   });
   engine.addNetwork(setup.vni);
-  const loop = new QueueLoop(setup, arena, engine, {
+  const offload = selectOffload(arena, setup.offloads);
+  const loop = new QueueLoop(setup, arena, engine, offload, {
     onPathTooSmall: (slot) => report({ kind: 'pathTooSmall', slot }),
     onInterfaceLost: () => report({ kind: 'interfaceLost' }),
     onHousekeeping: (now) => endpoints.due(now),
   });
-  report({ kind: 'ready', aead: provider.name, warning: warning ?? null });
+  const warnings = [warning, offload.fallbackReason].filter((text) => text != null);
+  report({
+    kind: 'ready',
+    aead: provider.name,
+    offloadCode: offload.segmenter.name,
+    warning: warnings.length === 0 ? null : warnings.join('; '),
+  });
   const commands = new Commands(engine, loop);
   loop.run(() => takeMessages(commands, report));
   for (const peer of [...engine.peers()]) engine.removePeer(peer.slot);
+  arena.close();
   report({ kind: 'stopped' });
 }
 

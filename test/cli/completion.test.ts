@@ -62,7 +62,7 @@ describe('icx completion', () => {
 
   test.for(SHELLS)('%s accepts the script', async (shell, { skip }) => {
     const { stdout } = await cli.run(['completion', shell]);
-    // From a file: fish does not read a socket, which is what spawnSync() makes of stdin.
+    // A file: fish reads no script from a socket, which is what a child's stdin is.
     const file = join(cli.dir, `icx.${shell}`);
     writeFileSync(file, stdout);
     const parsed = spawnSync(shell, ['-n', file], { encoding: 'utf8' });

@@ -82,7 +82,7 @@ describeHosts('Two hosts by the README', () => {
     });
 
     test('every frame on the data port has exactly the header described', () => {
-      expect(evidence.sealed.length).toBeGreaterThan(2_000);
+      expect(evidence.sealed.length).toBeGreaterThan(1_500);
       for (const frame of evidence.sealed) {
         expect(frame.vni).toBe(1);
         // Other lanes than the first send from ports of their own.

@@ -127,7 +127,7 @@ function difference(before: Drops, after: Drops): Drops {
   return Object.fromEntries(pairs.filter(([, packets]) => packets !== 0));
 }
 
-/** SPIs that an agent receives on, those in their grace time included. */
+/** SPIs that an agent receives on, without those in their grace time. */
 export function receiveSpis(status: Status): Set<number> {
   return new Set(status.peers.flatMap((peer) => peer.sas.rx).map(({ spi }) => Number.parseInt(spi, 16)));
 }

@@ -338,12 +338,13 @@ describe('endpoint learning', () => {
 });
 
 describe('Engine.countWriteFailure()', () => {
-  test('moves the last packet from delivered to dropped', () => {
+  test('moves packets from delivered to dropped', () => {
     const by = host();
-    by.decap(craftFrame(INNER));
-    by.engine.countWriteFailure(INNER.length);
-    expect(by.dropped(DropCode.rxPortWrite, 1)).toBe(1);
-    expect(CounterBlock.sum([by.counters], 1)).toMatchObject({ rxReceived: 1, rxPackets: 0, rxBytes: 0 });
+    for (const counter of [1n, 2n, 3n]) by.decap(craftFrame(INNER, { counter }));
+    by.engine.countWriteFailure(1, 2, 2 * INNER.length);
+    expect(by.dropped(DropCode.rxPortWrite, 1)).toBe(2);
+    const totals = CounterBlock.sum([by.counters], 1);
+    expect(totals).toMatchObject({ rxReceived: 3, rxPackets: 1, rxBytes: INNER.length });
     by.expectAccounted();
   });
 });

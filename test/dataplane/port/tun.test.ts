@@ -6,12 +6,14 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Arena } from '../../../dataplane/io/arena.ts';
 import { closeFd } from '../../../dataplane/io/eventfd.ts';
 import { addressOf, fcntl, poll } from '../../../dataplane/io/libc.ts';
-import { openTun, type TunDevice, TunQueue, VNET_HDR_LEN } from '../../../dataplane/port/tun.ts';
+import { openTun, type TunDevice, type TunOffloads, TunQueue } from '../../../dataplane/port/tun.ts';
+import { HEADER_LEN as VNET_HDR_LEN } from '../../../dataplane/wire/virtio-net.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
 import { internetChecksum } from '../../support/frame.ts';
 import { Lab, type Namespace } from '../../support/netns.ts';
 import { ipPacket, udpPayload } from '../path/packets.ts';
 
+const NONE: TunOffloads = { tcp: false, udp: false };
 const F_GETFD = 1;
 const FD_CLOEXEC = 1;
 const POLLIN = 1;
@@ -54,8 +56,8 @@ describeHosts('TUN', () => {
   });
   afterAll(() => lab?.close());
 
-  async function make(queues = 1, name = 'icxm0'): Promise<TunDevice> {
-    const device = await host.enter(() => openTun(name, queues));
+  async function make(queues = 1, name = 'icxm0', wanted: TunOffloads = NONE): Promise<TunDevice> {
+    const device = await host.enter(() => openTun(name, queues, wanted));
     open.push(...device.fds);
     return device;
   }
@@ -90,6 +92,19 @@ describeHosts('TUN', () => {
     expect(links()).toContain('icxm0');
     closeFd(open.shift() ?? -1);
     expect(links()).not.toContain('icxm0');
+  });
+
+  test.each<TunOffloads>([
+    { tcp: true, udp: true },
+    { tcp: true, udp: false },
+    { tcp: false, udp: false },
+  ])('openTun() says which offloads are on: at most $tcp, $udp', async (wanted) => {
+    const { offloads } = await make(2, 'icxm0', wanted);
+    expect(offloads.tcp).toBe(wanted.tcp);
+    // Linux 6.2 and later.
+    if (!wanted.udp) expect(offloads.udp).toBe(false);
+    const features = (await host.exec(['ethtool', '-k', 'icxm0'])).stdout;
+    if (features !== '') expect(features).toContain(`tcp-segmentation-offload: ${wanted.tcp ? 'on' : 'off'}`);
   });
 
   test.each([1, 2])('openTun() does not join an interface of %i queues that exists', async (queues) => {
@@ -137,7 +152,7 @@ describeHosts('TUN', () => {
     socket.close();
   });
 
-  test('transmit() hands packets to the kernel and touches only its own bytes before them', async () => {
+  test('transmitPlain() hands packets to the kernel and touches only its own bytes before them', async () => {
     const { queue, arena } = await makeQueue();
     const socket = await bound(9_000);
     const at = arena.take(4_096) + 64;
@@ -146,7 +161,7 @@ describeHosts('TUN', () => {
       const packet = packetTo(9_000, len);
       arena.bytes.set(packet, at);
       const received = once(socket, 'message');
-      expect(queue.transmit(at, packet.length)).toBe(true);
+      expect(queue.transmitPlain(at, packet.length)).toBe(true);
       const [data, from] = await received;
       expect(Buffer.from(data).equals(Buffer.alloc(len, 0x5a))).toBe(true);
       expect(from).toMatchObject({ address: '10.77.0.2', port: 5_000 });
@@ -156,15 +171,15 @@ describeHosts('TUN', () => {
     socket.close();
   });
 
-  test('transmit() says false when the interface is down', async () => {
+  test('transmitPlain() says false when the interface is down', async () => {
     const { queue, arena } = await makeQueue();
     host.ip('link set icxm0 down');
     const at = arena.take(4_096) + 64;
     const packet = packetTo(9_000, 10);
     arena.bytes.set(packet, at);
-    expect(queue.transmit(at, packet.length)).toBe(false);
+    expect(queue.transmitPlain(at, packet.length)).toBe(false);
     host.ip('link set icxm0 up');
-    expect(queue.transmit(at, packet.length)).toBe(true);
+    expect(queue.transmitPlain(at, packet.length)).toBe(true);
   });
 
   test('an interface that somebody removes shows as POLLERR, and neither half throws', async () => {
@@ -172,6 +187,6 @@ describeHosts('TUN', () => {
     host.ip('link del icxm0');
     expect(pollTun(queue.fd, 0) & POLLERR).toBe(POLLERR);
     expect(queue.receive()).toBe(0);
-    expect(queue.transmit(arena.take(4_096) + 64, 40)).toBe(false);
+    expect(queue.transmitPlain(arena.take(4_096) + 64, 40)).toBe(false);
   });
 });
