@@ -31,7 +31,7 @@ export async function readStatus(service: AgentService, network: Network): Promi
       totals: CounterBlock.sumAll(pool.counters),
     },
     peers,
-    Date.now(),
+    unixTime(systemClock.nowMs()),
   );
 }
 
@@ -54,6 +54,10 @@ async function readPeers(network: Network): Promise<PeerReading[]> {
   );
 }
 
+/** Less is the clocks' grain or NTP's slewing: a time that is told twice is the same twice. */
+const STEP_MS = 500;
+let wallAheadMs = 0;
+
 /**
  * The agent's clock does not follow when somebody sets the host's, as NTP does after a boot: times
  * are told by the host's clock, or a handshake of a minute ago would be one of last year.
@@ -62,7 +66,9 @@ async function readPeers(network: Network): Promise<PeerReading[]> {
  * @returns Unix time in ms by the host's clock now; as long ago as `atMs`.
  */
 export function unixTime(atMs: number): number {
-  return atMs + Date.now() - systemClock.nowMs();
+  const aheadMs = Date.now() - systemClock.nowMs();
+  if (Math.abs(aheadMs - wallAheadMs) > STEP_MS) wallAheadMs = aheadMs;
+  return atMs + wallAheadMs;
 }
 
 function onWallClock(state: ControlStatus): ControlStatus {
