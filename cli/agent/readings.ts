@@ -54,6 +54,10 @@ async function readPeers(network: Network): Promise<PeerReading[]> {
   );
 }
 
+/** Less than this is the two clocks' drift, not somebody who set one: the time of an event stays the same. */
+const CLOCK_SET_MS = 1_000;
+let hostClockAheadMs = 0;
+
 /**
  * The agent's clock does not follow when somebody sets the host's, as NTP does after a boot: times
  * are told by the host's clock, or a handshake of a minute ago would be one of last year.
@@ -62,7 +66,9 @@ async function readPeers(network: Network): Promise<PeerReading[]> {
  * @returns Unix time in ms by the host's clock now; as long ago as `atMs`.
  */
 export function unixTime(atMs: number): number {
-  return atMs + Date.now() - systemClock.nowMs();
+  const aheadMs = Date.now() - systemClock.nowMs();
+  if (Math.abs(aheadMs - hostClockAheadMs) > CLOCK_SET_MS) hostClockAheadMs = aheadMs;
+  return atMs + hostClockAheadMs;
 }
 
 function onWallClock(state: ControlStatus): ControlStatus {
