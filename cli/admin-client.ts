@@ -43,10 +43,12 @@ interface Answer {
 /** One agent. Every method rejects with AdminError, also with the codes of the agent's own errors. */
 export class AdminClient {
   readonly name: string;
+  readonly #dir: string;
   readonly #path: string;
 
   constructor(name: string, dir: string = RUN_DIR) {
     this.name = name;
+    this.#dir = dir;
     this.#path = socketPath(name, dir);
   }
 
@@ -127,17 +129,22 @@ export class AdminClient {
       );
       outgoing.setTimeout(timeoutMs, () => {
         const message = `the agent ${this.name} did not answer within ${timeoutMs / 1000} s`;
-        outgoing.destroy(new AdminError(AdminCode.timeout, message, 'look at its log'));
+        outgoing.destroy(new AdminError(AdminCode.timeout, message, this.#hungHint()));
       });
       outgoing.on('error', (error) => reject(this.#unreachable(error)));
       outgoing.end(body);
     });
   }
 
+  #hungHint(): string {
+    return `look at its log; if it hangs, ss -xlp src ${this.#path} shows its pid, kill -9 ends it, and the next icx up clears up`;
+  }
+
   #unreachable(error: NodeJS.ErrnoException): AdminError {
     if (error instanceof AdminError) return error;
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
-      const hint = `start it with icx up ${this.name}`;
+      const others = listAgents(this.#dir).filter((name) => name !== this.name);
+      const hint = others.length > 0 ? `here are ${others.join(', ')}` : `start it with icx up ${this.name}`;
       return new AdminError(AdminCode.notRunning, `${this.name} is not running`, hint);
     }
     const hint =

@@ -1,5 +1,5 @@
 /** The admin socket of a running agent: HTTP over a Unix socket that only its owner may open. */
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { AgentApi, AgentInfo } from './admin-api.ts';
@@ -54,13 +54,13 @@ export async function openAdminSocket(options: AdminSocketOptions): Promise<Admi
   const server = createServer((incoming, response) => void serve(incoming, response, options));
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    chmodSync(dir, 0o700);
     rmSync(path, { force: true });
     await listen(server, path);
-    chmodSync(path, 0o600);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new AdminError(AdminCode.socket, `cannot make the admin socket ${path}: ${code}`, 'run as root');
+    const hint =
+      code === 'EACCES' || code === 'EPERM' ? 'run as root' : 'ICX_RUN_DIR names another directory for it';
+    throw new AdminError(AdminCode.socket, `cannot make the admin socket ${path}: ${code}`, hint);
   }
   return {
     path,
@@ -85,13 +85,19 @@ async function refuseLiveAgent(name: string, dir: string): Promise<void> {
   }
 }
 
+/** The socket is its owner's from the start: the directory may be anybody's. */
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    const before = process.umask(0o177);
+    try {
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(before);
+    }
   });
 }
 

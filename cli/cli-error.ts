@@ -42,7 +42,7 @@ export function errorLines(error: unknown): string[] {
   if (isOperational(error) && error.code === 'ERR_ICX_CONFIG') return error.message.split('\n');
   const hint = isOperational(error) && typeof error.hint === 'string' ? error.hint : '';
   const what = isOperational(error) ? error.message : `internal error: ${error.name}: ${error.message}`;
-  return [`icx: ${oneLine(what)}${hint === '' ? '' : `; ${oneLine(hint)}`}`];
+  return [`icx: ${lowerFirst(oneLine(what))}${hint === '' ? '' : `; ${oneLine(hint)}`}`];
 }
 
 export function exitCodeOf(error: unknown): Exit {
@@ -50,6 +50,11 @@ export function exitCodeOf(error: unknown): Exit {
   return error instanceof Error && isOperational(error) && error.code === 'ERR_ICX_CONFIG'
     ? Exit.usage
     : Exit.failed;
+}
+
+/** Behind "icx: " a sentence goes on; names such as TUN keep their capitals. */
+function lowerFirst(text: string): string {
+  return text.replace(/^[A-Z](?=[a-z]* )/, (letter) => letter.toLowerCase());
 }
 
 function oneLine(text: string): string {

@@ -1,6 +1,6 @@
 /** Completion scripts made from the command definitions. */
 import type { Command } from 'commander';
-import { visibleCommands, visibleOptions } from './man-page.ts';
+import { CONFIG_PAGE, visibleCommands, visibleOptions } from './man-page.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -44,7 +44,10 @@ function source(command: Command, program: Command): Source {
   const [argument] = command.registeredArguments;
   if (argument === undefined) return 'none';
   if (argument.argChoices !== undefined) return argument.argChoices;
-  if (argument.name() === 'COMMAND') return visibleCommands(program).map((child) => child.name());
+  if (argument.name() === 'COMMAND') {
+    const pages = visibleCommands(program).map((child) => child.name());
+    return command.name() === 'man' ? [...pages, CONFIG_PAGE] : pages;
+  }
   if (argument.name() === 'FILE') return 'files';
   return command.name() === 'up' ? 'configs' : 'agents';
 }

@@ -1,7 +1,12 @@
 /** Manual pages in roff, made from the command definitions. */
 import type { Argument, Command, Option } from 'commander';
+import { DROP_TABLE } from '../dataplane/path/drop.ts';
+import { CliError, Exit } from './cli-error.ts';
 import { CONFIG_HELP } from './config/help.ts';
 import { VERSION } from './version.ts';
+
+/** Name of the config's page. */
+export const CONFIG_PAGE = 'icx.toml';
 
 const FILES = [
   ['/etc/icx/NAME.toml', 'Config of the interface NAME: icx man icx.toml.'],
@@ -14,6 +19,22 @@ const ENVIRONMENT = [
   ['NO_COLOR', 'Switches colours off.'],
 ] as const;
 
+const SIGNALS = [
+  ['SIGTERM, SIGINT', 'End: all that was made is removed, exit status 0.'],
+  ['SIGHUP', 'As icx reload; what is wrong with the config is in the log.'],
+] as const;
+
+/** Of one host of two. */
+const EXAMPLE = `[interface]
+private_key_file = "/etc/icx/private.key"
+address = ["10.77.0.1/24", "fd77::1/64"]
+
+[[peer]]
+name = "host-b"
+public_key = "what icx pubkey printed on host-b"
+endpoint = "192.0.2.2"
+allowed_ips = ["10.77.0.2/32", "fd77::2/128"]`;
+
 const EXIT_STATUS = [
   ['0', 'Done.'],
   ['1', 'Failed; stderr says what was tried, what came and what to do.'],
@@ -24,6 +45,13 @@ const EXIT_STATUS = [
 export function visibleCommands(command: Command): Command[] {
   const commands = command.createHelp().visibleCommands(command);
   return commands.filter((child) => child.name() !== 'help');
+}
+
+/** @throws {CliError} when there is no such command. */
+export function findCommand(program: Command, name: string): Command {
+  const command = visibleCommands(program).find((candidate) => candidate.name() === name);
+  if (command !== undefined) return command;
+  throw new CliError(`there is no command ${name}`, 'icx --help lists them', Exit.usage);
 }
 
 export function visibleOptions(command: Command): Option[] {
@@ -49,12 +77,26 @@ export function manPage(command: Command): string {
       'OPTIONS',
       visibleOptions(command).map((option) => [option.flags, option.description]),
     ),
+    ...more(command.name()),
     entries('EXIT STATUS', EXIT_STATUS),
     entries('ENVIRONMENT', ENVIRONMENT),
     entries('FILES', FILES),
     section('SEE ALSO', seeAlso(command)),
   ];
   return `${sections.filter((text) => text !== '').join('\n')}\n`;
+}
+
+/** What only one command's page has. */
+function more(name: string): string[] {
+  if (name === 'up') return [entries('SIGNALS', SIGNALS)];
+  if (name !== 'status') return [];
+  const drops = Object.values(DROP_TABLE);
+  return [
+    entries(
+      'DROPS',
+      drops.map(({ direction, reason, help }) => [`${direction} ${reason}`, help]),
+    ),
+  ];
 }
 
 /** The page of the config file: every key of every section. */
@@ -70,6 +112,7 @@ export function configPage(): string {
       ),
     ),
     ...CONFIG_HELP.map(([title, keys]) => entries(title, Object.entries(keys))),
+    section('EXAMPLE', `.nf\n${EXAMPLE.split('\n').map(escapeRoff).join('\n')}\n.fi`),
     section('SEE ALSO', escapeRoff('icx(1), icx-up(1), icx-check(1), icx-reload(1)')),
   ];
   return `${sections.join('\n')}\n`;

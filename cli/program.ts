@@ -7,6 +7,7 @@ import { addCompletion } from './commands/completion.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDown } from './commands/down.ts';
 import { addGenkey, addGenpsk } from './commands/genkey.ts';
+import { addHelp } from './commands/help.ts';
 import { addMan } from './commands/man.ts';
 import { addPubkey } from './commands/pubkey.ts';
 import { addRekey } from './commands/rekey.ts';
@@ -28,6 +29,7 @@ const COMMANDS = [
   addDemo,
   addCompletion,
   addMan,
+  addHelp,
 ];
 
 /** Hidden: what the demo runs inside its namespaces. Loaded on demand, for its native parts. */
@@ -38,7 +40,7 @@ export function buildProgram(context: CliContext): Command {
     .description('Joins hosts, containers and virtual machines into one encrypted network.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help for a command')
+    .helpCommand(false)
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({
@@ -79,6 +81,7 @@ function usageLine(text: string): string {
   const line = text
     .replace(/^error: /, '')
     .trim()
-    .replace(/\s*\n\s*/g, ' ');
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
   return `icx: ${line}; icx --help shows the commands, icx COMMAND --help their options\n`;
 }

@@ -31,8 +31,15 @@ function lost(peer: PeerRekey): string {
 export function rekeyFailures(report: RekeyReport): string[] {
   return report.peers.flatMap((peer) => {
     const name = printable(peer.peer);
-    if (!peer.ok) return [`cannot rekey ${name}: ${printable(peer.error ?? 'no reason given')}`];
+    if (!peer.ok) return [`cannot rekey ${name}: ${failure(peer)}`];
     if ((peer.lost_packets ?? 0) === 0) return [];
     return [`the rekey of ${name} lost ${plural(peer.lost_packets ?? 0, 'packet')}`];
   });
+}
+
+/** The agent's words without the part that stands before them already. */
+function failure(peer: PeerRekey): string {
+  const words = peer.error ?? 'no reason given';
+  const said = `Cannot rekey with ${peer.peer}: `;
+  return printable(words.startsWith(said) ? words.slice(said.length) : words);
 }

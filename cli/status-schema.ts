@@ -28,7 +28,7 @@ export const PEER_STATE = ['up', 'connecting', 'waiting', 'down'] as const;
 const PEER = z.object({
   name: z.string(),
   public_key: z.string(),
-  state: z.enum(PEER_STATE).describe('waiting: no endpoint, the peer dials us'),
+  state: z.enum(PEER_STATE).describe('waiting: for the next attempt, or for the peer to dial us'),
   endpoint: z.string().nullable().describe('underlay address and port that frames are sent to'),
   allowed_ips: z.array(z.string()),
   hybrid: z.boolean().nullable().describe('ML-KEM-768 in the last handshake; null before the first'),

@@ -1,7 +1,7 @@
 /** `icx status` for people, laid out as `wg show` is. */
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { formatAge, formatBytes, formatLatency, plural, printable } from './format.ts';
+import { formatAge, formatBytes, formatLatency, printable } from './format.ts';
 import type { PeerStatus, Status } from './status-schema.ts';
 
 type Colors = ReturnType<typeof pc.createColors>;
@@ -48,8 +48,9 @@ function interfaceLines(status: Status, c: Colors): string[] {
       ['vni', String(own.vni)],
       ['addresses', own.addresses.join(', ') || '(none)'],
       ['listening', `${own.listen}, data ${own.listen_port}, control ${own.control_port}`],
-      ['control', `${own.control.transport} (${own.control.carrier})`],
-      ['mtu', `${own.mtu}, ${plural(own.queues, 'queue')}`],
+      ['control', control(own.control)],
+      ['mtu', mtu(own)],
+      ['queues', String(own.queues)],
       ['crypto', own.aead],
       ['offloads', offloads(own.offloads)],
       ['up for', `${formatAge(status.uptime_seconds)} (pid ${status.pid}, icx ${status.icx_version})`],
@@ -57,19 +58,32 @@ function interfaceLines(status: Status, c: Colors): string[] {
   ];
 }
 
+/** The carrier is news only where there is more than one for a transport. */
+function control({ transport, carrier }: Status['interface']['control']): string {
+  return carrier.toLowerCase() === transport ? carrier : `${transport} (${carrier})`;
+}
+
+function mtu({ mtu: bytes, offloads: { [MTU_REASON]: reason } }: Status['interface']): string {
+  return typeof reason === 'string' && reason !== '' ? `${bytes} (${reason})` : String(bytes);
+}
+
+/** Stands among the offloads, but explains the MTU. */
+const MTU_REASON = 'mtu_reason';
+
 function offloads(values: Status['interface']['offloads']): string {
-  const shown = Object.entries(values).filter(([, value]) => value !== false);
+  const shown = Object.entries(values).filter(([name, value]) => value !== false && name !== MTU_REASON);
   return shown.map(([name, value]) => (value === true ? name : `${name} ${value}`)).join(', ') || '(none)';
 }
 
 function peerLines(peer: PeerStatus, c: Colors): string[] {
   const { transfer } = peer;
   const state = peer.state === 'up' ? c.green(peer.state) : c.yellow(peer.state);
+  const why = reason(peer);
   return [
     `${c.yellow(c.bold('peer'))}: ${c.yellow(printable(peer.name))}`,
     ...rows(c, [
       ['public key', peer.public_key],
-      ['state', peer.last_error === null ? state : `${state} (${printable(peer.last_error)})`],
+      ['state', why === null ? state : `${state} (${printable(why)})`],
       ['endpoint', peer.endpoint ?? '(not known yet)'],
       ['allowed ips', peer.allowed_ips.join(', ') || '(none)'],
       ['latest handshake', handshake(peer)],
@@ -78,6 +92,14 @@ function peerLines(peer: PeerStatus, c: Colors): string[] {
     ]),
     ...saLines(peer, c),
   ];
+}
+
+/** Why a peer is not up. */
+function reason({ state, last_error: error, endpoint }: PeerStatus): string | null {
+  if (error === null && state === 'waiting' && endpoint === null) {
+    return 'for the peer to dial: it has no endpoint here';
+  }
+  return error;
 }
 
 function handshake(peer: PeerStatus): string {

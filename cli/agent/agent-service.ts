@@ -66,7 +66,9 @@ export class AgentService implements AgentApi {
 
   async rekey(peers: readonly string[]): Promise<RekeyReport> {
     const network = this.#running();
-    const outcomes = await network.control.rekey(peers.map((peer) => network.peers.nameFor(peer)));
+    const outcomes = await network.control.rekey([
+      ...new Set(peers.map((peer) => network.peers.nameFor(peer))),
+    ]);
     return { interface: this.#config.interface.name, peers: outcomes.map(peerRekey) };
   }
 
@@ -104,6 +106,8 @@ export class AgentService implements AgentApi {
     this.#config = config;
     this.log.level = next.log.level;
     this.log.info({ changes: changes.length }, 'reloaded');
+    const waiting = changes.filter((change) => change.needs_restart).map(({ detail }) => detail);
+    if (waiting.length > 0) this.log.warn({ waiting }, 'not applied: needs a restart');
     return { interface: this.#config.interface.name, applied: true, changes };
   }
 

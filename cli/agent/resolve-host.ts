@@ -8,6 +8,11 @@ export class ResolveError extends Error {
   readonly hint = 'check the name, or give the address as endpoint';
 }
 
+const RESOLVE_CODES: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no such name (ENOTFOUND)',
+  EAI_AGAIN: 'no answer from DNS (EAI_AGAIN)',
+};
+
 /** Addresses that a socket bound to `listen` can reach. */
 export type HostResolver = (host: string) => Promise<string[]>;
 
@@ -31,6 +36,7 @@ async function resolveName(host: string): Promise<string[]> {
   try {
     return (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address);
   } catch (error) {
-    throw new ResolveError(`Cannot resolve ${host}: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ResolveError(`Cannot resolve ${host}: ${RESOLVE_CODES[code ?? ''] ?? message}`);
   }
 }

@@ -1,9 +1,12 @@
 /** `icx check`: is this config right, and what would it change? */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { AdminClient } from '../admin-client.ts';
 import { AdminCode, AdminError } from '../admin-error.ts';
 import { renderChanges } from '../change-text.ts';
 import type { CliContext } from '../cli-context.ts';
+import { CliError, Exit } from '../cli-error.ts';
 import { loadConfig } from '../config/load.ts';
 
 export function addCheck(program: Command, context: CliContext): void {
@@ -14,7 +17,16 @@ export function addCheck(program: Command, context: CliContext): void {
     .action((file: string) => check(file, context));
 }
 
+/** Every other command takes a name. */
+function refuseName(name: string, context: CliContext): void {
+  const file = join(context.configDir, `${name}.toml`);
+  if (!name.includes('/') && existsSync(file)) {
+    throw new CliError(`there is no file ${name} here`, `try icx check ${file}`, Exit.usage);
+  }
+}
+
 async function check(file: string, context: CliContext): Promise<void> {
+  if (!existsSync(file)) refuseName(file, context);
   const config = loadConfig(file);
   config.interface.seed.fill(0);
   for (const peer of config.peers) peer.presharedKey?.fill(0);

@@ -40,6 +40,9 @@ function configFile(name: string | undefined, options: UpOptions, context: CliCo
   if (name === undefined) {
     throw new CliError('up needs a NAME or --config FILE', 'see icx up --help', Exit.usage);
   }
+  if (name.includes('/') || name.endsWith('.toml')) {
+    throw new CliError(`${name} is a file, not a name`, `use icx up --config ${name}`, Exit.usage);
+  }
   return join(context.configDir, `${checkedName(name)}.toml`);
 }
 

@@ -1,5 +1,5 @@
 /** What each key of a config file means, for the manual page; the compiler keeps it complete. */
-import type { INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, PEER_FIELDS } from './schema.ts';
+import { type Field, INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, PEER_FIELDS } from './schema.ts';
 
 type Help<Fields> = Readonly<Record<keyof Fields, string>>;
 
@@ -56,8 +56,17 @@ const PEER: Help<typeof PEER_FIELDS> = {
 
 /** Section title as written in the file, and its keys. */
 export const CONFIG_HELP: readonly (readonly [section: string, keys: Readonly<Record<string, string>>])[] = [
-  ['[interface]', INTERFACE],
-  ['[metrics]', METRICS],
-  ['[log]', LOG],
-  ['[[peer]]', PEER],
+  ['[interface]', withValues(INTERFACE, INTERFACE_FIELDS)],
+  ['[metrics]', withValues(METRICS, METRICS_FIELDS)],
+  ['[log]', withValues(LOG, LOG_FIELDS)],
+  ['[[peer]]', withValues(PEER, PEER_FIELDS)],
 ];
+
+/** What a key is about, then what may be written. */
+function withValues<K extends string>(
+  help: Readonly<Record<K, string>>,
+  fields: Readonly<Record<K, Field>>,
+): Readonly<Record<string, string>> {
+  const keys = Object.keys(help) as K[];
+  return Object.fromEntries(keys.map((key) => [key, `${help[key]} Value: ${fields[key].expected}.`]));
+}

@@ -115,7 +115,7 @@ export const LOG_FIELDS = {
 /** `[[peer]]` */
 export const PEER_FIELDS = {
   name: field(text(parsePeerName).optional(), 'a name of 1 to 63 characters'),
-  public_key: field(z.string(), 'the peer’s public key'),
+  public_key: field(z.string(), 'a key as text'),
   preshared_key_file: path(),
   preshared_key: secretKey(),
   endpoint: field(

@@ -45,7 +45,7 @@ function syntaxProblem(text: string, error: ParseError): ConfigProblem {
   const before = text.slice(0, error.index).trimEnd();
   const behind = /^[^\r\n]*/.exec(text.slice(before.length))?.[0].trim() ?? '';
   const unquoted = before.endsWith('=') && behind !== '' && !behind.startsWith('#');
-  if (unquoted) return unquotedProblem(before, behind);
+  if (unquoted) return unquotedProblem(before);
   const noValue = before.endsWith('=');
   const missing = noValue || /^Unterminated array/.test(error.message);
   const line = missing ? before.split('\n').length : error.lineNumber;
@@ -56,18 +56,13 @@ function syntaxProblem(text: string, error: ParseError): ConfigProblem {
   return { line, message: `is not valid TOML at column ${column}: ${reason}`, hint };
 }
 
-/** `key = text`, as the configs of other tunnels have it. */
-function unquotedProblem(before: string, behind: string): ConfigProblem {
-  const [word = ''] = /^[^\s,#]*/.exec(behind) ?? [];
+/** `key = text`, as the configs of other tunnels have it. The text may be a key and is not shown. */
+function unquotedProblem(before: string): ConfigProblem {
   return {
     line: before.split('\n').length,
-    message: `is not valid TOML: the value ${isSecretKey(before) ? '' : `${word} `}is no number, true or false`,
+    message: 'is not valid TOML: this value is no number, true or false',
     hint: 'put text in double quotes, and lists of it in [ ]',
   };
-}
-
-function isSecretKey(before: string): boolean {
-  return /key[ \t]*=$/i.test(before);
 }
 
 function collectLines(

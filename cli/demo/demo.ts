@@ -1,6 +1,6 @@
 /** `icx demo`: two agents in two namespaces of this machine, measured, then gone without trace. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DemoAgent, makeKeys } from './demo-agent.ts';
 import { DemoLab, HOSTS, type HostName, OVERLAY4, OVERLAY6 } from './lab.ts';
@@ -37,7 +37,7 @@ export async function runDemo(settings: DemoSettings = {}): Promise<boolean> {
   };
   const onSignal = (signal: NodeJS.Signals) => {
     cleanUp();
-    process.exit(signal === 'SIGINT' ? 130 : 143);
+    process.exit(128 + constants.signals[signal]);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, onSignal);

@@ -29,7 +29,10 @@ export async function dialAddresses(options: DialAddressOptions): Promise<readon
       found.push(...(isIP(host) !== 0 ? [host] : await options.resolveHost(host)));
       problem = `${host} has no address`;
     } catch (error) {
-      problem = `cannot resolve ${host}: ${reasonOf(error)}`;
+      const reason = reasonOf(error);
+      problem = reason.includes(host)
+        ? reason.replace(/^Cannot /, 'cannot ')
+        : `cannot resolve ${host}: ${reason}`;
     }
   }
   if (learned !== null) found.push(learned);

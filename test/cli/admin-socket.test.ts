@@ -1,4 +1,14 @@
-import { existsSync, linkSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -78,6 +88,16 @@ function raw(method: string, path: string, body = ''): Promise<{ status: number;
 }
 
 describe('openAdminSocket()', () => {
+  test('leaves the mode of a directory that was there before alone', async () => {
+    mkdirSync(dir, { mode: 0o755 });
+    chmodSync(dir, 0o755);
+    const mask = process.umask();
+    await serve();
+    expect(statSync(dir).mode & 0o777).toBe(0o755);
+    expect(statSync(socketPath('icx0', dir)).mode & 0o777).toBe(0o600);
+    expect(process.umask()).toBe(mask);
+  });
+
   test('makes a socket that only its owner may open', async () => {
     await serve();
     expect(statSync(dir).mode & 0o777).toBe(0o700);

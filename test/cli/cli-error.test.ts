@@ -28,6 +28,8 @@ const TABLE: readonly (readonly [string, unknown, string[], number])[] = [
   ],
   ['a bug', new TypeError('x is\n not y'), ['icx: internal error: TypeError: x is not y'], 1],
   ['a system error', Object.assign(new Error('EPERM: no'), { code: 'EPERM' }), ['icx: EPERM: no'], 1],
+  ['a sentence', new CliError('Cannot x: Y', 'Do z'), ['icx: cannot x: Y; Do z'], 1],
+  ['a name in front', new CliError('UDP 1 is taken'), ['icx: UDP 1 is taken'], 1],
   ['anything', 'text', ['icx: text'], 1],
 ];
 

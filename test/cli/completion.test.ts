@@ -43,6 +43,7 @@ describe('icx completion bash', () => {
       ['man', 'gen'],
       ['genkey', 'genpsk'],
     ],
+    [['man', 'icx'], ['icx.toml']],
     [['check', 'icx8'], ['icx8.toml']],
     [['up', '--config', 'icx8'], ['icx8.toml']],
     [['nothing', ''], []],

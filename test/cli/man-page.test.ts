@@ -2,7 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadConfig } from '../../cli/config/load.ts';
 import { INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, PEER_FIELDS } from '../../cli/config/schema.ts';
+import { DROP_TABLE } from '../../dataplane/path/drop.ts';
+import { ConfigDir, publicKeyText } from './config/config-dir.ts';
 import { FakeCli } from './fake-context.ts';
 
 let cli: FakeCli;
@@ -28,6 +31,28 @@ describe('icx man', () => {
     for (const key of fields) expect(stdout).toContain(`\n.B ${key}\n`);
   });
 
+  test('tells what a key takes, and shows a config that is right', async () => {
+    const { stdout } = await cli.run(['man', 'icx.toml']);
+    expect(stdout).toContain('Default: true. Value: true or false.');
+    const [, example = ''] = /\.nf\n(.*)\n\.fi/s.exec(stdout) ?? [];
+    const dir = new ConfigDir();
+    const text = example
+      .replaceAll('\\-', '-')
+      .replaceAll('\\&', '')
+      .replace('/etc/icx/private.key', 'own.key')
+      .replace('what icx pubkey printed on host-b', publicKeyText(2));
+    expect(loadConfig(dir.write('icx0.toml', text)).peers).toMatchObject([{ name: 'host-b' }]);
+    dir.remove();
+  });
+
+  test('explains every drop on the page of icx status, and the signals on that of icx up', async () => {
+    const { stdout } = await cli.run(['man', 'status']);
+    for (const { direction, reason } of Object.values(DROP_TABLE)) {
+      expect(stdout).toContain(`\n.B ${direction} ${reason}\n`);
+    }
+    expect((await cli.run(['man', 'up'])).stdout).toContain('\n.B SIGHUP\n');
+  });
+
   test('prints the page of a command with its options and arguments', async () => {
     const { stdout } = await cli.run(['man', 'up']);
     expect(stdout).toContain('.SH "NAME"\nicx\\-up \\- run an agent');
@@ -36,10 +61,13 @@ describe('icx man', () => {
   });
 
   test('writes all pages to a directory', async () => {
-    const dir = join(cli.dir, 'man1');
+    const dir = join(cli.dir, 'man');
     expect(await cli.run(['man', '--dir', dir])).toEqual({ exit: 0, stdout: '', stderr: '' });
-    expect(readdirSync(dir)).toHaveLength(14);
-    expect(readFileSync(join(dir, 'icx-rekey.1'), 'utf8')).toBe((await cli.run(['man', 'rekey'])).stdout);
+    expect(readdirSync(join(dir, 'man1'))).toHaveLength(13);
+    expect(readdirSync(join(dir, 'man5'))).toEqual(['icx.toml.5']);
+    expect(readFileSync(join(dir, 'man1/icx-rekey.1'), 'utf8')).toBe(
+      (await cli.run(['man', 'rekey'])).stdout,
+    );
   });
 
   test('knows no other pages', async () => {

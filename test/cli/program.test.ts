@@ -43,6 +43,11 @@ describe('run()', () => {
     expect(listed.filter((name) => name !== 'help')).toEqual(COMMANDS);
   });
 
+  test('icx help says what --help does', async () => {
+    expect(await cli.run(['help'])).toEqual(await cli.run(['--help']));
+    expect(await cli.run(['help', 'up'])).toEqual(await cli.run(['up', '--help']));
+  });
+
   test('shows help on stderr and fails without a command', async () => {
     const { exit, stdout, stderr } = await cli.run([]);
     expect([exit, stdout]).toEqual([2, '']);
@@ -53,7 +58,13 @@ describe('run()', () => {
     ['an unknown command', ['statsu'], "icx: unknown command 'statsu' (Did you mean status?);"],
     ['an unknown option', ['status', '--jsno'], "icx: unknown option '--jsno' (Did you mean --json?);"],
     ['a missing argument', ['down'], "icx: missing required argument 'NAME';"],
-    ['one argument too many', ['down', 'a', 'b'], 'icx: too many arguments for'],
+    ['help for no command', ['help', 'nope'], 'icx: there is no command nope; icx --help lists them'],
+    ['a file where a name is wanted', ['up', '/x/icx0.toml'], 'icx: /x/icx0.toml is a file, not a name; use'],
+    [
+      'one argument too many',
+      ['down', 'a', 'b'],
+      "icx: too many arguments for 'down'. Expected 1 argument but got 2; icx",
+    ],
     ['an option without value', ['genkey', '--out'], "icx: option '-o, --out <FILE>' argument missing;"],
     ['another shell', ['completion', 'tcsh'], "icx: command-argument value 'tcsh' is invalid"],
     ['a name that is a path', ['status', '../x'], 'icx: "../x" can\'t name an interface;'],

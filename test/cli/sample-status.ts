@@ -19,7 +19,12 @@ export function sampleStatus(): Status {
       queues: 2,
       control: { transport: 'quic', carrier: 'QUIC' },
       aead: 'OpenSSL 3.0.15 (node)',
-      offloads: { tso: true, uso: false, gso_segments: '64' },
+      offloads: {
+        tso: true,
+        uso: false,
+        gso_segments: '64',
+        mtu_reason: 'route to 192.0.2.2 carries 1460 bytes',
+      },
     },
     peers: [
       {

@@ -9,8 +9,9 @@ describe('renderStatus()', () => {
   vni: 1
   addresses: 10.77.0.1/24, fd77::1/64
   listening: 0.0.0.0, data 6081, control 6082
-  control: quic (QUIC)
-  mtu: 1392, 2 queues
+  control: QUIC
+  mtu: 1392 (route to 192.0.2.2 carries 1460 bytes)
+  queues: 2
   crypto: OpenSSL 3.0.15 (node)
   offloads: tso, gso_segments 64
   up for: 1 hour, 1 minute, 1 second (pid 4711, icx 0.1.0)
@@ -49,6 +50,20 @@ packets:
     const csi = '\u001b[';
     expect(renderStatus(sampleStatus(), false)).not.toContain(csi);
     expect(renderStatus(sampleStatus(), true)).toContain(`${csi}3`);
+  });
+
+  test('says what a peer without endpoint waits for', () => {
+    const status = sampleStatus();
+    const peers = status.peers.map((peer) => ({ ...peer, last_error: null }));
+    const text = renderStatus({ ...status, peers }, false);
+    expect(text).toContain('  state: waiting (for the peer to dial: it has no endpoint here)\n');
+  });
+
+  test('tells what carries a transport that has several carriers', () => {
+    const status = sampleStatus();
+    const control = { transport: 'webtransport', carrier: 'HTTP/2 over TCP' } as const;
+    const text = renderStatus({ ...status, interface: { ...status.interface, control } }, false);
+    expect(text).toContain('  control: webtransport (HTTP/2 over TCP)\n');
   });
 
   test('says that nothing was dropped', () => {

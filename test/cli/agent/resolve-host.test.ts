@@ -44,13 +44,17 @@ describe('hostResolver()', () => {
     });
   });
 
-  test('refuses a name that does not resolve, with the reason', async () => {
-    lookup.mockImplementation(async () => {
-      throw new Error('getaddrinfo ENOTFOUND b.example');
-    });
+  test.each([
+    [new Error('getaddrinfo failed'), 'getaddrinfo failed'],
+    [
+      Object.assign(new Error('getaddrinfo ENOTFOUND b.example'), { code: 'ENOTFOUND' }),
+      'no such name (ENOTFOUND)',
+    ],
+  ])('refuses a name that does not resolve, with the reason', async (error, reason) => {
+    lookup.mockRejectedValue(error);
     await expect(hostResolver('0.0.0.0')('b.example')).rejects.toMatchObject({
       code: 'ERR_ICX_RESOLVE',
-      message: 'Cannot resolve b.example: getaddrinfo ENOTFOUND b.example',
+      message: `Cannot resolve b.example: ${reason}`,
       hint: expect.stringContaining('endpoint'),
     });
   });

@@ -62,6 +62,8 @@ describe('icx status', () => {
     expect((await cli.run(['status', 'icx0'])).stderr).toBe(
       'icx: icx0 is not running; start it with icx up icx0\n',
     );
+    await agent('icx1');
+    expect((await cli.run(['status', 'icx0'])).stderr).toBe('icx: icx0 is not running; here are icx1\n');
   });
 
   test('shows all agents, or one', async () => {
@@ -113,6 +115,11 @@ describe('icx rekey', () => {
 
   test.each([
     ['a failed rekey', { ok: false, error: 'no answer' }, 'icx: cannot rekey host-b: no answer\n'],
+    [
+      'a rekey without a connection',
+      { ok: false, error: 'Cannot rekey with host-b: no control connection (none yet)' },
+      'icx: cannot rekey host-b: no control connection (none yet)\n',
+    ],
     ['lost packets', { lost_packets: 3 }, 'icx: the rekey of host-b lost 3 packets\n'],
   ])('exits 1 and says why after %s', async (_, change, line) => {
     await agent('icx0', { rekey: async () => ({ interface: 'icx0', peers: [{ ...PEER, ...change }] }) });
@@ -138,7 +145,7 @@ describe('icx reload', () => {
   test('prints what changed', async () => {
     await agent('icx0');
     expect((await cli.run(['reload'])).stdout).toBe(
-      'icx0: changed\n  + peer c: 10.77.0.3/32\n  ~ interface: vni: 1 → 2 (needs a restart)\n',
+      'icx0: changed\n  + peer c: 10.77.0.3/32\n  ~ interface: vni: 1 → 2 (not applied: needs a restart)\n',
     );
   });
 

@@ -451,13 +451,13 @@ describe('loadConfig() refuses', () => {
   });
 
   test.each([
-    ['PrivateKey = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=', ''],
-    ['private_key= bbbb # mine', ''],
-    ['Endpoint = vpn.example:51820', 'vpn.example:51820 '],
-    ['allowed_ips = fd00::/8, fd01::/8', 'fd00::/8 '],
-  ])('the unquoted text of %s, without showing a key', (line, shown) => {
+    'PrivateKey = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=',
+    'private_key= bbbb # mine',
+    'Endpoint = vpn.example:51820',
+    'allowed_ips = fd00::/8, fd01::/8',
+  ])('the unquoted text of %s, without showing what may be a key', (line) => {
     expect(problems(`[interface]\n${line}\n`)).toEqual([
-      `icx0.toml:2: is not valid TOML: the value ${shown}is no number, true or false; ` +
+      'icx0.toml:2: is not valid TOML: this value is no number, true or false; ' +
         'put text in double quotes, and lists of it in [ ]',
     ]);
   });

@@ -39,7 +39,7 @@ describe('parseListen()', () => {
     expect(parseListen('[::1]:1')).toEqual({ host: '::1', port: 1 });
   });
 
-  test.each([':6083', '*:6083', '6083', 'localhost:6083', '127.0.0.1', '::1:6083', '127.0.0.1:0', ''])(
+  test.each([':6083', '*:6083', '6083', 'localhost:6083', '127.0.0.1', '::1:6083', ''])(
     'refuses %j and says how to write it',
     (text) => expect(() => parseListen(text)).toThrow(`"${text}" is not an address with a port`),
   );

@@ -42,6 +42,11 @@ describe('dialAddresses()', () => {
       { host: 'b.example', resolveHost: () => Promise.reject(new Error('ENOTFOUND')) },
       /cannot resolve b\.example: ENOTFOUND/,
     ],
+    [
+      'a name whose resolver says it all',
+      { host: 'b.example', resolveHost: () => Promise.reject(new Error('Cannot resolve b.example: no')) },
+      /^Cannot dial: cannot resolve b\.example: no$/,
+    ],
   ])('refuses %s with a reason', async (_, changes, message) => {
     await expect(resolve(changes)).rejects.toMatchObject({
       code: 'ERR_ICX_CONTROL_ADDRESS',

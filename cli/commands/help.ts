@@ -1,0 +1,13 @@
+/** `icx help`: what `--help` prints, for those who ask in this order. */
+import type { Command } from 'commander';
+import { findCommand } from '../man-page.ts';
+
+export function addHelp(program: Command): void {
+  program
+    .command('help')
+    .description('print help for a command')
+    .argument('[COMMAND]', 'the command; the overview by default')
+    .action((name: string | undefined) => {
+      (name === undefined ? program : findCommand(program, name)).outputHelp();
+    });
+}
