@@ -31,7 +31,7 @@ export async function readStatus(service: AgentService, network: Network): Promi
       totals: CounterBlock.sumAll(pool.counters),
     },
     peers,
-    unixTime(systemClock.nowMs()),
+    Date.now(),
   );
 }
 
@@ -54,9 +54,9 @@ async function readPeers(network: Network): Promise<PeerReading[]> {
   );
 }
 
-/** Less is the clocks' grain or NTP's slewing: a time that is told twice is the same twice. */
-const STEP_MS = 500;
-let wallAheadMs = 0;
+/** Less than this is the two clocks' drift, not somebody who set one: the time of an event stays the same. */
+const CLOCK_SET_MS = 1_000;
+let hostClockAheadMs = 0;
 
 /**
  * The agent's clock does not follow when somebody sets the host's, as NTP does after a boot: times
@@ -67,8 +67,8 @@ let wallAheadMs = 0;
  */
 export function unixTime(atMs: number): number {
   const aheadMs = Date.now() - systemClock.nowMs();
-  if (Math.abs(aheadMs - wallAheadMs) > STEP_MS) wallAheadMs = aheadMs;
-  return atMs + wallAheadMs;
+  if (Math.abs(aheadMs - hostClockAheadMs) > CLOCK_SET_MS) hostClockAheadMs = aheadMs;
+  return atMs + hostClockAheadMs;
 }
 
 function onWallClock(state: ControlStatus): ControlStatus {

@@ -31,4 +31,13 @@ describe('unixTime()', () => {
     expect(wallMs - unixTime(minuteAgoMs)).toBeGreaterThan(59_000);
     expect(wallMs - unixTime(minuteAgoMs)).toBeLessThan(61_000);
   });
+
+  test('tells the same time of an event at every reading, though two clocks never agree to the ms', () => {
+    const now = vi.spyOn(Date, 'now');
+    const told = [0, 3, -2, 400, -400].map((driftMs) => {
+      now.mockReturnValue(systemClock.nowMs() + driftMs);
+      return unixTime(1_000);
+    });
+    expect(new Set(told).size).toBe(1);
+  });
 });
