@@ -75,7 +75,7 @@ describeHosts('hooks', () => {
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       const [complaint] = stderr.split('\n').filter((line) => line.startsWith('icx: '));
       expect(complaint).toBe(
-        `icx: Cannot run ${stage} command 'exit 7': exit status 7; correct ${stage} in the config`,
+        `icx: cannot run ${stage} command 'exit 7': exit status 7; correct ${stage} in the config`,
       );
       expect(await hostState(host)).toBe(before);
     }

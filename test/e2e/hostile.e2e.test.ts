@@ -301,7 +301,7 @@ function randomDatagrams(count: number, genuine: Buffer, spis: readonly number[]
     const spi = spis[third % Math.max(1, spis.length)];
     // Another live SPI in both places: the tag has the last word.
     if (spi !== undefined && third > 128) for (const spiAt of [12, 20]) changed.writeUInt32BE(spi, spiAt);
-    return changed.equals(genuine) ? flipped(changed, 256) : changed;
+    return changed.equals(genuine) ? flipped(changed, Math.min(256, changed.length * 8 - 1)) : changed;
   });
 }
 

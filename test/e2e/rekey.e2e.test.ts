@@ -85,7 +85,7 @@ describeHosts('icx rekey', () => {
     const [agent, other] = pair.agents;
     const unknown = await agent.cli('rekey', agent.name, 'nobody');
     expect(unknown).toMatchObject({ code: 1, stdout: '' });
-    expect(unknown.stderr).toMatch(/^icx: No peer nobody; peers here: t2\n$/);
+    expect(unknown.stderr).toMatch(/^icx: no peer nobody; peers here: t2\n$/);
     await other.stop();
     await agent.until('misses its peer', 5_000, ({ peers }) => peers[0]?.state !== 'up');
     const gone = await agent.cli('rekey', agent.name);

@@ -144,8 +144,8 @@ describeHosts('reload', () => {
     const before = await hub.status();
     write((peers) => peers, { listen_port: 7_081, rekey_interval: '1h' });
     const stdout = await reload();
-    expect(stdout).toContain('~ interface: listen_port: 6081 → 7081 (needs a restart)');
-    expect(await reload()).toContain('listen_port: 6081 → 7081 (needs a restart)');
+    expect(stdout).toContain('~ interface: listen_port: 6081 → 7081 (not applied: needs a restart)');
+    expect(await reload()).toContain('listen_port: 6081 → 7081 (not applied: needs a restart)');
     const after = await hub.status();
     expect(after.interface.listen_port).toBe(6_081);
     expect(spis(after, 't2')).toEqual(spis(before, 't2'));
