@@ -19,14 +19,22 @@ export interface PingResult {
   readonly error: string | null;
 }
 
-/** Sends `count` echoes, one at a time. */
-export async function probePing(address: string, options: PingOptions): Promise<PingResult> {
+/**
+ * Sends `count` echoes, one at a time.
+ *
+ * @param open Makes the socket; tried again with each echo until it works.
+ */
+export async function probePing(
+  address: string,
+  options: PingOptions,
+  open: () => IcmpEcho = () => new IcmpEcho(address, options.dontFragment),
+): Promise<PingResult> {
   const rttsMs: number[] = [];
   let error: string | null = null;
   let echo: IcmpEcho | null = null;
   for (let turn = 0; turn < options.count; turn++) {
     try {
-      echo ??= new IcmpEcho(address, options.dontFragment);
+      echo ??= open();
       const rttMs = await echo.ping({ dataLen: options.length, timeoutMs: options.timeout });
       if (rttMs !== null) rttsMs.push(Math.round(rttMs * 1_000) / 1_000);
     } catch (reason) {

@@ -53,13 +53,13 @@ describeHosts('An attacker on the underlay', () => {
   beforeAll(async () => {
     await pair.up();
     mac = linkAddress(attacker);
-    const retired = receiveSpis(await b.status());
-    genuine = await pair.framesToB(async () => {
+    const captured = await pair.framesToB(async () => {
       await a.admin.rekey([]);
       await pingAll(3);
     });
-    // Those of before live on in their grace time.
-    spis = new Set([...retired, ...receiveSpis(await b.status())]);
+    spis = receiveSpis(await b.status());
+    // Not the last ones under the SA before: that ends with its grace time.
+    genuine = captured.filter((frame) => spis.has(payloadOf(frame).readUInt32BE(12)));
     const types = genuine.map((frame) => payloadOf(frame).readUInt16BE(2));
     expect(new Set(types)).toEqual(new Set([0, 0x0800, 0x86dd]));
   }, 60_000);
@@ -301,7 +301,7 @@ function randomDatagrams(count: number, genuine: Buffer, spis: readonly number[]
     const spi = spis[third % Math.max(1, spis.length)];
     // Another live SPI in both places: the tag has the last word.
     if (spi !== undefined && third > 128) for (const spiAt of [12, 20]) changed.writeUInt32BE(spi, spiAt);
-    return changed.equals(genuine) ? flipped(changed, 8 * (changed.length - 1)) : changed;
+    return changed.equals(genuine) ? flipped(changed, Math.min(256, changed.length * 8 - 1)) : changed;
   });
 }
 

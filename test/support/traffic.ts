@@ -1,4 +1,6 @@
 /** Traffic between hosts: ping, UDP at a rate with every loss counted, TCP with its hash checked. */
+import { probePing } from '../../cli/demo/probe-ping.ts';
+import { IcmpEcho } from '../../dataplane/io/icmp-echo.ts';
 import { LineProcess } from './child.ts';
 import { MAIN, program } from './dist.ts';
 import type { Namespace } from './netns.ts';
@@ -18,13 +20,12 @@ export interface PingSettings {
   readonly dontFragment?: boolean;
 }
 
+/** Pings from a host. */
 export function ping(host: Namespace, address: string, settings: PingSettings = {}): Promise<Pinged> {
   const { count = 5, intervalMs = 50, timeoutMs = 1_000, dataLen = 56, dontFragment = false } = settings;
-  const options = { count, interval: intervalMs, timeout: timeoutMs, length: dataLen };
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-  const argv = [MAIN, 'demo-probe', 'ping', address, ...args, ...(dontFragment ? ['--dont-fragment'] : [])];
-  const patienceMs = count * (intervalMs + timeoutMs) + 10_000;
-  return new LineProcess(host, argv).json<Pinged>(patienceMs);
+  const options = { count, interval: intervalMs, timeout: timeoutMs, length: dataLen, dontFragment };
+  // A socket stays in the namespace it was made in: no process of its own for each ping.
+  return probePing(address, options, () => host.inside(() => new IcmpEcho(address, dontFragment)));
 }
 
 /** Milliseconds until the first answer. @throws {Error} when none came in time. */
