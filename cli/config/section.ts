@@ -13,6 +13,9 @@ export type SectionValues<F extends Fields> = {
   readonly [K in keyof F]: z.output<F[K]['schema']> | undefined;
 };
 
+/** What a key that slipped out of its quotes looks like; no word of a config is as long. */
+const LIKE_A_KEY = /[A-Za-z0-9+/]{20}/;
+
 /** A document being checked: where problems gather. */
 export class ConfigReader {
   readonly problems: ConfigProblem[] = [];
@@ -52,7 +55,7 @@ export class ConfigReader {
       if (known.includes(key)) continue;
       const near = suggest(key, known);
       const hint = near === null ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
-      this.report([...path, key], `unknown ${what} ${show(key, false)}`, hint);
+      this.report([...path, key], `unknown ${what} ${show(key, LIKE_A_KEY.test(key))}`, hint);
     }
   }
 

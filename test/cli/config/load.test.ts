@@ -438,6 +438,11 @@ describe('loadConfig() refuses', () => {
     );
   });
 
+  test('a private key where the name of a value belongs, without showing it', () => {
+    const [line = ''] = problems(`${OWN}${seedText(9).slice(0, -1)} = 1\n`);
+    expect(line).toMatch(/^icx0\.toml:3: unknown key \(string, not shown\); known are /);
+  });
+
   test('a directory', () => {
     expect(() => loadConfig(dir.path)).toThrow(
       /cannot read the config: it is a directory; name a file in it/,
