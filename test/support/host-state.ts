@@ -1,5 +1,5 @@
 /** What an agent could leave behind on a host, as text to compare before and after. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Namespace } from './netns.ts';
 
 const VIEWS = [
@@ -21,7 +21,10 @@ export async function hostState(host: Namespace): Promise<string> {
   ]);
   // Local address and state; 07 is an open UDP socket, 0A a listening TCP socket.
   const sockets = [...stdout.matchAll(/^ *\d+: (\S+) \S+ (07|0A) /gm)];
-  const bound = sockets.map(([, address = '']) => address).sort();
+  // QUIC's socket on ::1 has a port of the kernel's choice, and another after the network changed.
+  const bound = sockets
+    .map(([, address = '']) => address.replace(/^(0{24}01000000):[89A-F]\w{3}$/, '$1'))
+    .sort();
   const processes = host.pids().filter((pid) => pid !== process.pid);
   return [...network, '# ports', ...bound, '# processes', ...processes].join('\n');
 }
@@ -35,6 +38,15 @@ function stable(text: string): string {
     .filter((line) => !/fe80:|^$/.test(line))
     .sort()
     .join('\n');
+}
+
+/** Whether a process does more than wait to be buried by its parent. @see proc(5) */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 /** Files of a directory, sorted; none where it does not exist. */

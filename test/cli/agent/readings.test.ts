@@ -10,6 +10,16 @@ afterEach(() => {
 });
 
 describe('unixTime()', () => {
+  test('tells the same time twice while the clocks drift', () => {
+    const atMs = systemClock.nowMs();
+    const told = unixTime(atMs);
+    const wallMs = Date.now();
+    for (const driftMs of [1, -1, 40, -40]) {
+      vi.spyOn(Date, 'now').mockReturnValue(wallMs + driftMs);
+      expect(unixTime(atMs)).toBe(told);
+    }
+  });
+
   test.each([
     ['a clock that nobody touched', 0],
     ['a clock set forward by a day', DAY_MS],
