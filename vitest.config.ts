@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: ['test/support/build-wasm.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Two cores: end-to-end tests run whole agents and must not starve one another.
-    maxWorkers: 2,
+    // End-to-end tests mostly wait, but run whole agents that must not starve one another on two cores.
+    maxWorkers: 3,
   },
 });
