@@ -21,9 +21,10 @@ export async function hostState(host: Namespace): Promise<string> {
   ]);
   // Local address and state; 07 is an open UDP socket, 0A a listening TCP socket.
   const sockets = [...stdout.matchAll(/^ *\d+: (\S+) \S+ (07|0A) /gm)];
-  // QUIC's socket on ::1 has a port of the kernel's choice, and another after the network changed.
+  // QUIC's socket on ::1 has a port of the kernel's choice, and comes and goes as the network changes.
   const bound = sockets
-    .map(([, address = '']) => address.replace(/^(0{24}01000000):[89A-F]\w{3}$/, '$1'))
+    .map(([, address = '']) => address)
+    .filter((address) => !/^0{24}01000000:[89A-F]\w{3}$/.test(address))
     .sort();
   const processes = host.pids().filter((pid) => pid !== process.pid);
   return [...network, '# ports', ...bound, '# processes', ...processes].join('\n');
