@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Agent, AgentDirectory, makeKeyPair, type Settings } from '../support/agent.ts';
 import { describeHosts } from '../support/describe-hosts.ts';
 import { MAIN } from '../support/dist.ts';
-import { filesIn, hostState } from '../support/host-state.ts';
+import { filesIn, hostState, restingState } from '../support/host-state.ts';
 import { Lab, type Namespace } from '../support/netns.ts';
 
 const PEER_KEY = makeKeyPair().publicKey;
@@ -171,7 +171,7 @@ describeHosts('a host that has no room', () => {
     await running.waitReady();
   });
   beforeEach(async () => {
-    state = await hostState(host);
+    state = await restingState(host);
   });
   afterAll(() => {
     lab.close();
@@ -228,7 +228,7 @@ describeHosts('a host that has no room', () => {
 
   test.each([1, 2])('of another kind is left alone, with queues = %i', async (queues) => {
     host.ip(`link add d${queues} type veth peer name e${queues}`);
-    state = await hostState(host);
+    state = await restingState(host);
     const agent = new Agent(host, directory, `d${queues}`);
     expect(await refused(agent, { queues })).toMatch(/d\d.*(exists|in use|busy|invalid)/i);
     await expectUnharmed();

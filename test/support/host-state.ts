@@ -1,5 +1,6 @@
 /** What an agent could leave behind on a host, as text to compare before and after. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Namespace } from './netns.ts';
 
 const VIEWS = [
@@ -28,6 +29,18 @@ export async function hostState(host: Namespace): Promise<string> {
     .sort();
   const processes = host.pids().filter((pid) => pid !== process.pid);
   return [...network, '# ports', ...bound, '# processes', ...processes].join('\n');
+}
+
+/** The state once it stays the same: agents look at the routes anew when interfaces come and go. */
+export async function restingState(host: Namespace): Promise<string> {
+  let state = await hostState(host);
+  for (let looks = 0; looks < 20; looks++) {
+    await sleep(300);
+    const next = await hostState(host);
+    if (next === state) return state;
+    state = next;
+  }
+  throw new Error('the host does not come to rest');
 }
 
 /** Without what moves by itself: counters, and link-local addresses some time after a link came up. */
