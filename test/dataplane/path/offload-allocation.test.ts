@@ -17,6 +17,7 @@ test.each(KINDS)('Segmenter and Coalescer in %s allocate less than a byte a pack
   const { segmenter, coalescer, bytes, packetAt } = rig;
   const lanes = [...Array(2).keys()].map((i) => packetAt + i * 70_000);
   let joined = 0;
+  let calls = 0;
   const pass = (read: Uint8Array, at: number) => {
     bytes.set(read, at - VIRTIO_LEN);
     segmenter.begin(at, read.length - VIRTIO_LEN);
@@ -28,9 +29,10 @@ test.each(KINDS)('Segmenter and Coalescer in %s allocate less than a byte a pack
     if (coalescer.flush()) while (coalescer.take()) joined += coalescer.packets;
   };
   const perCall = allocatedPerCall(SUPERS, () => {
+    calls++;
     pass(tcp, lanes[0] ?? 0);
     pass(udp, lanes[1] ?? 0);
   });
-  expect(joined).toBe(SUPERS * 6 * SEGMENTS);
+  expect(joined).toBe(calls * SEGMENTS);
   expect(perCall / SEGMENTS).toBeLessThan(1);
 });
