@@ -57,6 +57,9 @@ export class Arena {
 
   /** Writes the machine address of offset `at` as a pointer to offset `pointerAt`. */
   setPointer(pointerAt: number, at: number): void {
-    this.view.setBigUint64(pointerAt, BigInt(this.base + at), true);
+    const address = this.base + at;
+    // As two halves: no BigInt. Addresses are below 2^53.
+    this.view.setUint32(pointerAt, address >>> 0, true);
+    this.view.setUint32(pointerAt + 4, Math.floor(address / 0x1_0000_0000), true);
   }
 }

@@ -61,6 +61,12 @@ export const sendmsg = libc.func('sendmsg', 'int64_t', ['int', PTR, 'int']) as C
 export const recvmsg = libc.func('recvmsg', 'int64_t', ['int', PTR, 'int']) as Call<
   [fd: number, msghdr: number, flags: number]
 >;
+export const sendmmsg = libc.func('sendmmsg', 'int', ['int', PTR, 'uint', 'int']) as Call<
+  [fd: number, mmsghdrs: number, count: number, flags: number]
+>;
+export const recvmmsg = libc.func('recvmmsg', 'int', ['int', PTR, 'uint', 'int', PTR]) as Call<
+  [fd: number, mmsghdrs: number, count: number, flags: number, timeout: number]
+>;
 export const memfdCreate = libc.func('memfd_create', 'int', ['str', 'uint']) as Call<
   [name: string, flags: number]
 >;

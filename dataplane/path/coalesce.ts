@@ -141,8 +141,9 @@ export class PlainCoalescer implements Coalescer {
     this.packets = group.count;
     this.bytes = group.bytes;
     this.context = group.context;
-    this.#shift(this.#open, OPEN_GROUPS);
+    // It is the next to be used again, while the cache has it.
     this.#done--;
+    this.#shift(this.#open, this.#open + this.#done);
     return true;
   }
 

@@ -21,6 +21,10 @@
  *
  * Before stage 10 nothing changes but the drop counter and the rate limit's tokens: a forger
  * moves no window, no endpoint and no time of last reception.
+ *
+ * Frames come in runs that differ in nothing but counter and content. Stages 1 to 7 depend on
+ * nothing else (expiry is asked each time), so their result for one frame holds for the next that
+ * looks the same, until a setting changes.
  */
 
 import { RouteCheck } from '../route/route-table.ts';
@@ -32,6 +36,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import type { CounterBlock } from './counters.ts';
 import { DropCode } from './drop.ts';
+import { FrameRun } from './frame-run.ts';
 import type { Peer, PeerRxSa } from './peer.ts';
 import type { PeerTable } from './peer-table.ts';
 import type { SaTable } from './sa-table.ts';
@@ -52,11 +57,13 @@ export class Decap {
   readonly #options: DecapOptions;
   readonly #memory: PacketMemory;
   readonly #found: GeneveOptions = { spi: 0, nonceAt: 0 };
+  readonly #last: FrameRun;
   #sa: PeerRxSa | null = null;
 
   constructor(options: DecapOptions) {
     this.#options = options;
     this.#memory = options.memory;
+    this.#last = new FrameRun(options.memory.view);
   }
 
   /**
@@ -67,21 +74,35 @@ export class Decap {
    * @returns Inner length, 0 for a keepalive, or the negated drop code.
    */
   open(frameAt: number, frameLen: number, sourceAt: number, packetAt: number, nowMs: number): number {
-    const fault = this.#locate(frameAt, frameLen, sourceAt, nowMs);
+    if (!this.#continues(frameAt, frameLen, sourceAt, nowMs)) {
+      const fault = this.#locate(frameAt, frameLen, sourceAt, nowMs);
+      if (fault !== 0) return -fault;
+    }
     const sa = this.#sa;
-    if (sa === null) return -fault;
-    const headerLen = geneve.headerLen(this.#memory.view, frameAt);
+    if (sa === null) return -DropCode.rxUnknownSpi;
+    const { view } = this.#memory;
+    const headerLen = geneve.headerLen(view, frameAt);
     const bodyLen = frameLen - headerLen - geneve.TAG_LEN;
-    const type = geneve.protocolType(this.#memory.view, frameAt);
+    const type = geneve.protocolType(view, frameAt);
     const { nonceAt } = this.#found;
     if (!sa.peer.rateLimit.allow(nowMs)) return -DropCode.rxRateLimited;
     if (!sa.open(nonceAt, frameAt, headerLen, frameAt + headerLen, bodyLen, packetAt)) {
       return -DropCode.rxAuthFailed;
     }
-    const counter = geneve.readCounter(this.#memory.view, nonceAt);
+    const counter = geneve.readCounter(view, nonceAt);
     if (!sa.accept(counter)) return -DropCode.rxReplay;
     this.#authenticated(sa, counter, sourceAt, nowMs);
     return this.#deliver(sa.peer, type, packetAt, bodyLen);
+  }
+
+  /** Stages 1 to 7 for a frame that looks like the last one. @returns Whether it does; the SA is set then. */
+  #continues(frameAt: number, frameLen: number, sourceAt: number, nowMs: number): boolean {
+    const sa = this.#sa;
+    if (sa === null || frameLen < geneve.SEALED_HEADER_LEN + geneve.TAG_LEN) return false;
+    if (!this.#last.isLike(frameAt, sourceAt, this.#options.peers.version) || sa.isExpired(nowMs)) return false;
+    this.peer = sa.peer;
+    this.#found.nonceAt = frameAt + geneve.SEALED_NONCE_AT;
+    return true;
   }
 
   /** Stages 1 to 7. @returns 0 with the SA set, or a drop code with it null. */
@@ -104,6 +125,7 @@ export class Decap {
     if (sa.isExpired(nowMs)) return DropCode.rxExpiredSa;
     if (geneve.nonceSpi(view, this.#found.nonceAt) !== sa.spi) return DropCode.rxSpiMismatch;
     this.#sa = sa;
+    this.#last.begin(frameAt, sourceAt, headerLen, this.#found.nonceAt, this.#options.peers.version);
     return 0;
   }
 

@@ -15,6 +15,7 @@ export class PeerTable {
   readonly #networks = new Map<number, Network>();
   readonly #peers = new Map<number, Peer>();
   #only: Network | undefined;
+  #version = 0;
 
   /** @param capacity Counter slots, slot 0 included. */
   constructor(capacity: number) {
@@ -25,14 +26,19 @@ export class PeerTable {
   addNetwork(vni: number): void {
     if (this.#networks.has(vni)) throw new RangeError(`Cannot add network ${vni}: it exists`);
     this.#networks.set(vni, new Network(vni));
-    this.#findOnly();
+    this.#changed();
   }
 
   /** Forgets a network; its peers are to be removed before. @returns Whether it existed. */
   removeNetwork(vni: number): boolean {
     const removed = this.#networks.delete(vni);
-    this.#findOnly();
+    this.#changed();
     return removed;
+  }
+
+  /** Rises with every change of networks and peers, from 0. */
+  get version(): number {
+    return this.#version;
   }
 
   /** VNIs in rising order. */
@@ -91,6 +97,7 @@ export class PeerTable {
     peer.configure(spec, configured);
     network.join(peer);
     this.#peers.set(peer.slot, peer);
+    this.#version++;
   }
 
   /** @throws {RangeError | RouteCollisionError} as `set`, with nothing changed. */
@@ -104,9 +111,11 @@ export class PeerTable {
     peer.network.routes.replaceOwned(peer, []);
     peer.network.leave(peer);
     this.#peers.delete(peer.slot);
+    this.#version++;
   }
 
-  #findOnly(): void {
+  #changed(): void {
+    this.#version++;
     this.#only = this.#networks.size === 1 ? [...this.#networks.values()][0] : undefined;
   }
 }

@@ -7,6 +7,7 @@
  */
 
 import { Lpm } from './lpm.ts';
+import { OwnerCache } from './owner-cache.ts';
 import { addressBits, formatPrefix, type Prefix } from './prefix.ts';
 import { RouteCollisionError } from './route-collision-error.ts';
 
@@ -36,6 +37,8 @@ interface Bucket<Owner> {
 export class RouteTable<Owner extends object> {
   private readonly byDst4 = new Lpm<Bucket<Owner>>(4);
   private readonly byDst6 = new Lpm<Bucket<Owner>>(6);
+  private readonly latest4 = new OwnerCache<Owner>(4);
+  private readonly latest6 = new OwnerCache<Owner>(6);
   private readonly owned = new Map<Owner, Set<Entry<Owner>>>();
 
   /**
@@ -92,6 +95,15 @@ export class RouteTable<Owner extends object> {
    * @param srcAt  Offset of the source address.
    */
   lookup(view: DataView, family: 4 | 6, dstAt: number, srcAt: number): Owner | null {
+    const latest = family === 4 ? this.latest4 : this.latest6;
+    const known = latest.find(view, dstAt, srcAt);
+    if (known !== null) return known;
+    const owner = this.search(view, family, dstAt, srcAt);
+    if (owner !== null) latest.remember(view, dstAt, srcAt, owner);
+    return owner;
+  }
+
+  private search(view: DataView, family: 4 | 6, dstAt: number, srcAt: number): Owner | null {
     const byDst = this.byDst(family);
     const bits = addressBits(family);
     let bucket = byDst.lookup(view, dstAt, bits);
@@ -117,6 +129,10 @@ export class RouteTable<Owner extends object> {
       : RouteCheck.sourceNotAllowed;
   }
 
+  private forget(family: 4 | 6): void {
+    (family === 4 ? this.latest4 : this.latest6).clear();
+  }
+
   private byDst(family: 4 | 6): Lpm<Bucket<Owner>> {
     return family === 4 ? this.byDst4 : this.byDst6;
   }
@@ -135,6 +151,7 @@ export class RouteTable<Owner extends object> {
 
   private insert(entry: Entry<Owner>): void {
     const { dst, src, owner } = entry;
+    this.forget(dst.family);
     const byDst = this.byDst(dst.family);
     let bucket = byDst.get(dst);
     if (bucket === undefined) {
@@ -150,6 +167,7 @@ export class RouteTable<Owner extends object> {
 
   private delete(entry: Entry<Owner>): void {
     const { dst, src, owner } = entry;
+    this.forget(dst.family);
     const byDst = this.byDst(dst.family);
     const bucket = byDst.get(dst);
     if (bucket === undefined) return;

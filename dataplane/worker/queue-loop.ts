@@ -14,7 +14,8 @@ import type { Engine } from '../path/engine.ts';
 import { SEALED_OVERHEAD } from '../path/seal-frame.ts';
 import type { Segmenter } from '../path/segment.ts';
 import { MAX_PACKET_LEN, TunQueue } from '../port/tun.ts';
-import { SendResult, UdpReceiver, UdpSender } from '../port/udp.ts';
+import { UdpReceiver } from '../port/udp-receiver.ts';
+import { SendResult, UdpSender } from '../port/udp-sender.ts';
 import { writePacketTooBig } from '../wire/icmp.ts';
 import { KeepaliveTimer } from './keepalive-timer.ts';
 import type { WorkerSetup } from './messages.ts';
@@ -173,7 +174,7 @@ export class QueueLoop {
 
   #moveRx(now: number): void {
     const receiver = this.#receiver;
-    for (let frames = 0; frames < TURN_FRAMES; ) {
+    for (let frames = 0; frames < TURN_FRAMES || receiver.hasMore; ) {
       const len = receiver.receive();
       if (len < 0) break;
       const { batchAt, segmentLen } = receiver;

@@ -14,8 +14,8 @@ import { nowMs } from './now.ts';
 import { selectOffload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
 
-/** Read, batch and send buffers, message headers and scratch; measured need is 910 KiB. */
-const ARENA_LEN = 1 << 20;
+/** Read, batch and send buffers, message headers and scratch; measured need is 1,940 KiB. */
+const ARENA_LEN = 2 << 20;
 
 function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void {
   const arena = new Arena(ARENA_LEN, true);

@@ -80,8 +80,8 @@ export function take(): bool {
   store<u32>(scratchAt, group.count, 8);
   store<u32>(scratchAt, group.count === 1 ? len : len + (group.count - 1) * (group.headerLen as u32), 12);
   store<i32>(scratchAt, group.context, 16);
-  shift(open, openLimit);
   done--;
+  shift(open, open + done);
   return true;
 }
 

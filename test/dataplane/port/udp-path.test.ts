@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from 'vitest';
 import { Arena } from '../../../dataplane/io/arena.ts';
 import { close } from '../../../dataplane/io/libc.ts';
-import { SendResult, UdpReceiver, UdpSender } from '../../../dataplane/port/udp.ts';
+import { UdpReceiver } from '../../../dataplane/port/udp-receiver.ts';
+import { SendResult, UdpSender } from '../../../dataplane/port/udp-sender.ts';
 import { boundPort, openUdpSocket, type UdpSocket } from '../../../dataplane/port/udp-socket.ts';
 import { parseEndpoint } from '../../../dataplane/wire/endpoint.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
@@ -20,7 +21,7 @@ interface Loop {
 
 /** A sender and a receiver on the loopback of the network that the caller is in. */
 function openLoop(fragment: boolean): Loop {
-  const arena = new Arena(1 << 20);
+  const arena = new Arena(2 << 20);
   const options = { listen: '127.0.0.1', port: 0, joinPort: false, fragment };
   const [from, to]: UdpSocket[] = [openUdpSocket(options), openUdpSocket(options)];
   if (from === undefined || to === undefined) throw new TypeError('two sockets expected');

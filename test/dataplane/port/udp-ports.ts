@@ -2,7 +2,8 @@
 import { Arena } from '../../../dataplane/io/arena.ts';
 import { closeFd } from '../../../dataplane/io/eventfd.ts';
 import { addressOf, poll } from '../../../dataplane/io/libc.ts';
-import { type SendResult, UdpReceiver, UdpSender } from '../../../dataplane/port/udp.ts';
+import { UdpReceiver } from '../../../dataplane/port/udp-receiver.ts';
+import { type SendResult, UdpSender } from '../../../dataplane/port/udp-sender.ts';
 import {
   boundPort,
   openUdpSocket,
@@ -11,7 +12,7 @@ import {
 } from '../../../dataplane/port/udp-socket.ts';
 import { parseEndpoint, readEndpoint } from '../../../dataplane/wire/endpoint.ts';
 
-const ARENA_LEN = 1 << 20;
+const ARENA_LEN = 2 << 20;
 const FRAME_CAPACITY = 65_535 + 128;
 const POLLIN = 1;
 

@@ -1,7 +1,7 @@
 /** What the underlay may do to sent frames: paths too narrow, no segmentation, a full send queue. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { addressOf, setsockopt } from '../../../dataplane/io/libc.ts';
-import { SendResult } from '../../../dataplane/port/udp.ts';
+import { SendResult } from '../../../dataplane/port/udp-sender.ts';
 import { setFragmentation } from '../../../dataplane/port/udp-socket.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
 import { Lab, type Namespace } from '../../support/netns.ts';

@@ -1,7 +1,7 @@
 /** Batches of datagrams through real sockets on loopback: split and merged without a byte changed. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { SendResult } from '../../../dataplane/port/udp.ts';
+import { SendResult } from '../../../dataplane/port/udp-sender.ts';
 import { formatEndpoint } from '../../../dataplane/wire/endpoint.ts';
 import { SocketSet, TestReceiver, TestSender } from './udp-ports.ts';
 
@@ -73,6 +73,7 @@ describe('UdpSender', () => {
     const { tx, rx, to } = pair();
     tx.sender.gso = false;
     const frames = [300, 300, 300].map((len) => tx.commit(len, LOOPBACK, to.port));
+    tx.sender.flush();
     expect(tx.results.map(({ frames }) => frames)).toEqual([1, 1, 1]);
     expect(framesOf(rx.drain())).toEqual(frames);
   });
