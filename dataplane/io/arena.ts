@@ -55,6 +55,17 @@ export class Arena {
     return at;
   }
 
+  /** Lets `use` take what it likes, which is given back, zeroed, when it ends. */
+  borrow<T>(use: () => T): T {
+    const at = this.#next;
+    try {
+      return use();
+    } finally {
+      this.bytes.fill(0, at, this.#next);
+      this.#next = at;
+    }
+  }
+
   /** Writes the machine address of offset `at` as a pointer to offset `pointerAt`. */
   setPointer(pointerAt: number, at: number): void {
     const address = this.base + at;

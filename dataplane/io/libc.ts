@@ -34,6 +34,9 @@ export const poll = libc.func('poll', 'int', [PTR, 'int', 'int']) as Call<
 export const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as Call<
   [family: number, type: number, protocol: number]
 >;
+export const socketpair = libc.func('socketpair', 'int', ['int', 'int', 'int', PTR]) as Call<
+  [family: number, type: number, protocol: number, fdsAt: number]
+>;
 export const bind = libc.func('bind', 'int', ['int', PTR, 'int']) as Call<
   [fd: number, sockaddr: number, len: number]
 >;

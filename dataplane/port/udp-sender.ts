@@ -34,8 +34,10 @@ const SEND_WAIT_MS = 10;
 export const SendResult = { sent: 0, failed: 1, tooLarge: 2 } as const;
 export type SendResult = (typeof SendResult)[keyof typeof SendResult];
 
-/** Told once for each message, or for each of its frames: how many, their bytes, what came with them. */
-export type OnSent = (result: SendResult, frames: number, bytes: number, context: number) => void;
+export interface SendEvents {
+  /** Told once for each message, or for each of its frames: how many, their bytes, what came with them. */
+  onSent(result: SendResult, frames: number, bytes: number, context: number): void;
+}
 
 /** Frames of one size to one endpoint; only the last may be shorter. */
 interface Message {
@@ -56,7 +58,7 @@ export class UdpSender {
   gso = true;
   readonly #arena: Arena;
   readonly #family: number;
-  readonly #onSent: OnSent;
+  readonly #events: SendEvents;
   readonly #messages: UdpMessages;
   readonly #waiting: readonly Message[];
   readonly #bufferAt: number;
@@ -69,11 +71,11 @@ export class UdpSender {
    * @param family AF_INET or AF_INET6, the socket's.
    * @param frameCapacity Longest frame, in bytes.
    */
-  constructor(fd: number, family: number, arena: Arena, frameCapacity: number, onSent: OnSent) {
+  constructor(fd: number, family: number, arena: Arena, frameCapacity: number, events: SendEvents) {
     this.fd = fd;
     this.#family = family;
     this.#arena = arena;
-    this.#onSent = onSent;
+    this.#events = events;
     // One more, to send the frames of a message one by one.
     this.#messages = new UdpMessages(arena, MAX_MESSAGES + 1);
     this.#waiting = Array.from({ length: MAX_MESSAGES }, makeMessage);
@@ -162,7 +164,7 @@ export class UdpSender {
     const { frames, len, context } = message;
     const final = error === 0 ? 0 : this.#sendAgain(index, error);
     if (frames > 1 && MERGE_REFUSALS.has(final)) this.#sendSingly(message, final);
-    else this.#onSent(resultOf(final), frames, len, context);
+    else this.#events.onSent(resultOf(final), frames, len, context);
   }
 
   #sendSingly(message: Message, refusal: number): void {
@@ -171,7 +173,7 @@ export class UdpSender {
       const len = Math.min(message.frameLen, message.len - offset);
       this.#write(MAX_MESSAGES, message, message.at + offset, len, false);
       const error = this.#sendAgain(MAX_MESSAGES, Errno.EINTR);
-      this.#onSent(resultOf(error), 1, len, message.context);
+      this.#events.onSent(resultOf(error), 1, len, message.context);
       if (error !== 0) ok = false;
     }
     if (ok && refusal === Errno.EIO) this.gso = false;

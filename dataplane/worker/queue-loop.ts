@@ -15,7 +15,7 @@ import { SEALED_OVERHEAD } from '../path/seal-frame.ts';
 import type { Segmenter } from '../path/segment.ts';
 import { MAX_PACKET_LEN, TunQueue } from '../port/tun.ts';
 import { UdpReceiver } from '../port/udp-receiver.ts';
-import { SendResult, UdpSender } from '../port/udp-sender.ts';
+import { type SendEvents, SendResult, UdpSender } from '../port/udp-sender.ts';
 import { writePacketTooBig } from '../wire/icmp.ts';
 import { KeepaliveTimer } from './keepalive-timer.ts';
 import type { WorkerSetup } from './messages.ts';
@@ -45,7 +45,7 @@ export interface QueueLoopEvents {
   onHousekeeping(nowMs: number): void;
 }
 
-export class QueueLoop {
+export class QueueLoop implements SendEvents {
   readonly #tun: TunQueue;
   readonly #receiver: UdpReceiver;
   readonly #sender: UdpSender;
@@ -69,13 +69,7 @@ export class QueueLoop {
     this.#events = events;
     this.#tun = new TunQueue(setup.tunFd, arena);
     this.#receiver = new UdpReceiver(setup.udpFd, arena);
-    this.#sender = new UdpSender(
-      setup.sendFd,
-      setup.socketFamily,
-      arena,
-      FRAME_CAPACITY,
-      (result, frames, bytes, slot) => this.#batchSent(result, frames, bytes, slot),
-    );
+    this.#sender = new UdpSender(setup.sendFd, setup.socketFamily, arena, FRAME_CAPACITY, this);
     this.#icmpAt = arena.take(16 + ICMP_CAPACITY) + 16;
     // Persistent keepalives are the first queue's task; one lane keeps the path open.
     this.#keepalives = new KeepaliveTimer(engine, setup.queue === 0);
@@ -84,23 +78,26 @@ export class QueueLoop {
 
   /** @param takeMessages Called when woken; returns false to stop. */
   run(takeMessages: () => boolean): void {
-    const pollAddress = this.#arena.base + this.#pollAt;
     let housekeepingAtMs = 0;
     for (let running = takeMessages(); running; ) {
-      const ready = poll(pollAddress, 3, HOUSEKEEPING_MS);
-      const now = nowMs();
-      if (ready > 0) {
-        if (this.#ready(Poll.wake) !== 0) {
-          drainEventFd(this.#wakeFd);
-          running = takeMessages();
-        }
-        this.#move(now);
+      const now = this.turn(HOUSEKEEPING_MS);
+      if (this.#ready(Poll.wake) !== 0) {
+        drainEventFd(this.#wakeFd);
+        running = takeMessages();
       }
       if (now >= housekeepingAtMs) {
         this.#keepHouse(now);
         housekeepingAtMs = now + HOUSEKEEPING_MS;
       }
     }
+  }
+
+  /** Waits for something to do, and gives each side one turn. @returns The time. */
+  turn(timeoutMs: number): number {
+    const ready = poll(this.#arena.base + this.#pollAt, 3, timeoutMs);
+    const now = nowMs();
+    if (ready > 0) this.#move(now);
+    return now;
   }
 
   /** Sends one keepalive on this queue's lane, if the peer has one. */
@@ -214,7 +211,7 @@ export class QueueLoop {
     if (len > 0) this.#tun.transmitPlain(this.#icmpAt, len);
   }
 
-  #batchSent(result: SendResult, frames: number, bytes: number, slot: number): void {
+  onSent(result: SendResult, frames: number, bytes: number, slot: number): void {
     if (result === SendResult.sent) return;
     this.#engine.countSendFailure(slot, frames, bytes, result === SendResult.tooLarge);
     const now = nowMs();

@@ -13,6 +13,7 @@ import type { WorkerReport, WorkerRequest, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import { selectOffload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
+import { rehearse } from './rehearsal.ts';
 
 /** Read, batch and send buffers, message headers and scratch; measured need is 1,940 KiB. */
 const ARENA_LEN = 2 << 20;
@@ -20,6 +21,8 @@ const ARENA_LEN = 2 << 20;
 function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void {
   const arena = new Arena(ARENA_LEN, true);
   const { provider, warning } = selectAead(arena, arena.base);
+  const offload = selectOffload(arena, setup.offloads);
+  rehearse(setup, arena, provider, offload);
   const endpoints = new EndpointReports((slot) => {
     const peer = engine.peer(slot);
     if (peer?.hasEndpoint) report({ kind: 'endpoint', slot, words: peer.endpointWords.slice() });
@@ -33,7 +36,6 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     onEndpoint: ({ slot }) => endpoints.moved(slot, nowMs()),
   });
   engine.addNetwork(setup.vni);
-  const offload = selectOffload(arena, setup.offloads);
   const loop = new QueueLoop(setup, arena, engine, offload, {
     onPathTooSmall: (slot) => report({ kind: 'pathTooSmall', slot }),
     onInterfaceLost: () => report({ kind: 'interfaceLost' }),

@@ -26,9 +26,11 @@ function openLoop(fragment: boolean): Loop {
   const [from, to]: UdpSocket[] = [openUdpSocket(options), openUdpSocket(options)];
   if (from === undefined || to === undefined) throw new TypeError('two sockets expected');
   const results: Loop['results'] = [];
-  const sender = new UdpSender(from.fd, from.family, arena, FRAME_CAPACITY, (result, frames, _, context) => {
-    expect(context).toBe(CONTEXT);
-    results.push({ result, frames });
+  const sender = new UdpSender(from.fd, from.family, arena, FRAME_CAPACITY, {
+    onSent(result, frames, _, context) {
+      expect(context).toBe(CONTEXT);
+      results.push({ result, frames });
+    },
   });
   const receiver = new UdpReceiver(to.fd, arena);
   const words = parseEndpoint({ address: '127.0.0.1', port: boundPort(to.fd) });

@@ -58,9 +58,9 @@ export class TestSender {
   #next = 0;
 
   constructor({ fd, family }: UdpSocket) {
-    this.sender = new UdpSender(fd, family, this.#arena, FRAME_CAPACITY, (result, frames, bytes, context) =>
-      this.results.push({ result, frames, bytes, context }),
-    );
+    this.sender = new UdpSender(fd, family, this.#arena, FRAME_CAPACITY, {
+      onSent: (result, frames, bytes, context) => this.results.push({ result, frames, bytes, context }),
+    });
   }
 
   /** @returns The frame as it should arrive. */
