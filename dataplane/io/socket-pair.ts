@@ -1,5 +1,5 @@
 /** Two connected sockets that keep packets apart: a TUN queue for who reads and writes the other end. @see unix(7) */
-import { addressOf, socketpair, SystemCallError } from './libc.ts';
+import { addressOf, SystemCallError, socketpair } from './libc.ts';
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;

@@ -99,7 +99,8 @@ export class Decap {
   #continues(frameAt: number, frameLen: number, sourceAt: number, nowMs: number): boolean {
     const sa = this.#sa;
     if (sa === null || frameLen < geneve.SEALED_HEADER_LEN + geneve.TAG_LEN) return false;
-    if (!this.#last.isLike(frameAt, sourceAt, this.#options.peers.version) || sa.isExpired(nowMs)) return false;
+    if (!this.#last.isLike(frameAt, sourceAt, this.#options.peers.version) || sa.isExpired(nowMs))
+      return false;
     this.peer = sa.peer;
     this.#found.nonceAt = frameAt + geneve.SEALED_NONCE_AT;
     return true;

@@ -9,13 +9,18 @@ import * as virtio from '../wire/virtio-net.ts';
 
 /** Documentation addresses. @see RFC 5737, RFC 3849 */
 export const ADDRESSES = {
-  4: { from: '192.0.2.1', to: '192.0.2.2' },
-  6: { from: '2001:db8::1', to: '2001:db8::2' },
+  4: { from: '192.0.2.1', to: '192.0.2.2', keyless: '192.0.2.3' },
+  6: { from: '2001:db8::1', to: '2001:db8::2', keyless: '2001:db8::3' },
 } as const;
 /** The same in network order, and an address that nobody has. */
 const WORDS = {
-  4: { from: [0xc0000201], to: [0xc0000202], nobody: [0xc0000203] },
-  6: { from: [0x20010db8, 0, 0, 1], to: [0x20010db8, 0, 0, 2], nobody: [0x20010db8, 0, 0, 3] },
+  4: { from: [0xc0000201], to: [0xc0000202], keyless: [0xc0000203], nobody: [0xc0000204] },
+  6: {
+    from: [0x20010db8, 0, 0, 1],
+    to: [0x20010db8, 0, 0, 2],
+    keyless: [0x20010db8, 0, 0, 3],
+    nobody: [0x20010db8, 0, 0, 4],
+  },
 } as const;
 const PORTS = 0x0001_0002;
 /** Data offset of eight words (with timestamps, as Linux sends), ACK, a window. */
@@ -32,16 +37,17 @@ interface Kind {
   readonly payloadLen: number;
   /** Payload of each packet that a super-packet stands for; 0 for one that is none. */
   readonly segmentLen: number;
-  readonly to: 'to' | 'nobody';
+  readonly to: 'to' | 'keyless' | 'nobody';
 }
 
-/** Among them one that nobody gets, and one that is larger than the path takes. */
+/** Among them one for a peer without keys, one for nobody, and one that is larger than the path takes. */
 const KINDS: readonly Kind[] = [
   { protocol: 'icmp', payloadLen: 56, segmentLen: 0, to: 'to' },
   { protocol: 'tcp', payloadLen: 0, segmentLen: 0, to: 'to' },
   { protocol: 'udp', payloadLen: 64, segmentLen: 0, to: 'to' },
   { protocol: 'tcp', payloadLen: 12_000, segmentLen: 1_320, to: 'to' },
   { protocol: 'udp', payloadLen: 2_560, segmentLen: 64, to: 'to' },
+  { protocol: 'udp', payloadLen: 64, segmentLen: 0, to: 'keyless' },
   { protocol: 'udp', payloadLen: 64, segmentLen: 0, to: 'nobody' },
   { protocol: 'icmp', payloadLen: 1_500, segmentLen: 0, to: 'to' },
 ];

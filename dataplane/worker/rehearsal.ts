@@ -30,9 +30,11 @@ const ROUNDS = 300;
 const LIMIT_MS = 1_000;
 const LOOPBACK = '127.0.0.1';
 const VNI = 1;
+/** Of no packet that is sent. */
+const CONTROL_PORT = 6_082;
 const SPI = 1;
-/** The peer that is sent to, and the one that the same frames come from. */
-const SLOTS = { to: 1, from: 2 } as const;
+/** The peer that is sent to, the one that the same frames come from, and one without keys. */
+const SLOTS = { to: 1, from: 2, keyless: 3 } as const;
 const READ_LEN = 66_000;
 const NO_EVENTS = { onPathTooSmall() {}, onInterfaceLost() {}, onHousekeeping() {} };
 
@@ -77,6 +79,7 @@ function exchange(loop: QueueLoop, arena: Arena, outerFd: number, untilMs: numbe
       loop.turn(0);
       while (read(outerFd, outAddress, READ_LEN) > 0);
     }
+    loop.sendKeepalive(SLOTS.to, nowMs());
   }
 }
 
@@ -87,12 +90,17 @@ function place(arena: Arena, packet: Uint8Array): { readonly address: number; re
 }
 
 function makeEngine(memory: Arena, aead: AeadProvider, port: number): Engine {
-  const capacity = SLOTS.from + 1;
+  const capacity = SLOTS.keyless + 1;
   const counters = new CounterBlock(CounterBlock.allocate(capacity), capacity);
-  const engine = new Engine({ memory, aead, counters, flowHashKey: randomBytes(16), controlPort: 0 });
+  const engine = new Engine({
+    memory,
+    aead,
+    counters,
+    flowHashKey: randomBytes(16),
+    controlPort: CONTROL_PORT,
+  });
   engine.addNetwork(VNI);
-  engine.setPeer(peerSpec(SLOTS.to, 'to', port));
-  engine.setPeer(peerSpec(SLOTS.from, 'from', port));
+  for (const side of ['to', 'from', 'keyless'] as const) engine.setPeer(peerSpec(side, port));
   const key = randomBytes(16);
   engine.installRx(saSpec(SLOTS.from, key), nowMs());
   engine.installTx(saSpec(SLOTS.to, key), nowMs());
@@ -100,9 +108,9 @@ function makeEngine(memory: Arena, aead: AeadProvider, port: number): Engine {
   return engine;
 }
 
-function peerSpec(slot: number, side: 'from' | 'to', port: number): PeerSpec {
+function peerSpec(side: keyof typeof SLOTS, port: number): PeerSpec {
   return {
-    slot,
+    slot: SLOTS[side],
     vni: VNI,
     routes: [
       { dst: ADDRESSES[4][side], src: '0.0.0.0/0' },
@@ -113,7 +121,7 @@ function peerSpec(slot: number, side: 'from' | 'to', port: number): PeerSpec {
     validateSource: false,
     keepaliveMs: 0,
     mtuBytes: 1_400,
-    controlPort: 0,
+    controlPort: CONTROL_PORT,
   };
 }
 
