@@ -1,11 +1,11 @@
 // Numbered datagrams both ways on each of several flows, the same ports at both ends, until
 // standard input ends. Prints "ready", at the end one line of JSON: for each flow what came.
-// Usage: node udp-both.mjs DIST OWN-ADDRESS PEER-ADDRESS FIRST-PORT FLOWS PPS LENGTH
-// Flow number i has datagrams of LENGTH + 8 i bytes.
+// Usage: node two-way-flows.mjs DIST OWN-ADDRESS PEER-ADDRESS FIRST-PORT FLOWS PPS LENGTH STEP-LEN
+// Flow number i has datagrams of LENGTH + i STEP-LEN bytes.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import koffi from 'koffi';
 
-const [, , dist, own, peer, firstPort, flowCount, pps, length] = process.argv;
+const [, , dist, own, peer, firstPort, flowCount, pps, length, stepLen] = process.argv;
 const { SequenceTally } = await import(`${dist}/cli/demo/probe-udp.js`);
 const { parseEndpoint, writeSockaddr } = await import(`${dist}/dataplane/wire/endpoint.js`);
 const libc = koffi.load('libc.so.6');
@@ -48,7 +48,7 @@ flows.forEach(({ fd }, i) => {
   pollfds.writeInt32LE(fd, i * 8);
   pollfds.writeInt16LE(1, i * 8 + 4);
 });
-const datagrams = flows.map((_, i) => Buffer.alloc(Number(length) + 8 * i));
+const datagrams = flows.map((_, i) => Buffer.alloc(Number(length) + Number(stepLen) * i));
 const incoming = Buffer.alloc(65535);
 const intervalMs = 1000 / Number(pps);
 let stopAtMs = Number.POSITIVE_INFINITY;
