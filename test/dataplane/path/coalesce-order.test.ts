@@ -142,16 +142,15 @@ describe.each(KINDS)('Coalescer in %s', (kind) => {
       expectJoined(tcpSegments({ ...ip, payload: pattern(200) }, 1), [200]));
 
     test('a group has exactly 65,535 bytes at most', () => {
-      const headerLen = (ip === V6 ? 40 : 20) + 20;
       const fields = { ...ip, tcpOptions: [] };
-      // 5 × 13,099 + 40 and 3 × 21,825 + 60 are 65,535.
-      const [size, whole] = headerLen === 40 ? [13_099, 5] : [21_825, 3];
-      expect(headerLen + size * whole).toBe(65_535);
-      expectJoined(tcpSegments({ ...fields, payload: pattern(size * (whole + 1)) }, size), [whole, 1]);
-      expectJoined(tcpSegments({ ...fields, payload: pattern((size + 1) * whole) }, size + 1), [
-        whole - 1,
-        1,
-      ]);
+      // With headers of 40 and 60 bytes: what fills a group to its last byte, and one byte more.
+      const fills = ip === V6 ? { size: 21_825, count: 3 } : { size: 13_099, count: 5 };
+      const bursts = ip === V6 ? { size: 16_369, count: 4 } : { size: 8_187, count: 8 };
+      const train = (size: number, count: number) =>
+        tcpSegments({ ...fields, payload: pattern(size * count) }, size);
+      expectJoined(train(fills.size, fills.count + 1), [fills.count, 1]);
+      expectJoined(train(bursts.size, bursts.count), [bursts.count - 1, 1]);
+      expect(rig.join(train(fills.size, fills.count))[0]?.bytes.length).toBe(VIRTIO_LEN + 65_535);
     });
 
     test('what has no ports in sight ends the groups before it', () => {
@@ -181,6 +180,22 @@ describe.each(KINDS)('Coalescer in %s', (kind) => {
       expectJoined(packets, [2, 1, 2]);
       const written = rig.join(packets);
       expect(written[1]?.bytes.slice(VIRTIO_LEN)).toEqual(packets[2]);
+    });
+
+    test('no checksum is none, also where the right one would be zero', () => {
+      const payload = pattern(SIZE);
+      payload.fill(0, 0, 2);
+      const fieldAt = ip === V6 ? 46 : 26;
+      const missing = new DataView(udpPacket({ ...ip, payload }).buffer).getUint16(fieldAt);
+      new DataView(payload.buffer).setUint16(0, missing);
+      const packets = [0, 1, 2].map((n) => datagram(n, { ...ip, payload }));
+      expect(packets.map((packet) => new DataView(packet.buffer).getUint16(fieldAt))).toEqual(
+        Array(3).fill(0xffff),
+      );
+      expectJoined(packets, [3]);
+      const unchecked = packets.map((packet) => withoutUdpChecksum(packet, ip === V6));
+      const written = rig.join(unchecked);
+      expect(written.map(({ bytes }) => bytes.slice(VIRTIO_LEN))).toEqual(unchecked);
     });
 
     test.each<[string, number[], number[]]>([
