@@ -111,11 +111,14 @@ describeHosts('TCP through the tunnel', () => {
     TIMEOUT_MS,
   );
 
-  test(
-    'arrives intact over a wire that loses, repeats and reorders',
-    async () => {
+  test.each([
+    ['single packets', false],
+    ['merged ones', true],
+  ])(
+    'arrives intact over a wire that loses, repeats and reorders, as %s',
+    async (_name, merged) => {
       const ends = addHosts();
-      const faults = { loss: 0.01, reorder: 0.01, duplicate: 0.005 };
+      const faults = { loss: 0.01, reorder: 0.01, duplicate: 0.005, merged };
       const wire = await LossyWire.join(lab, ends, ADDRESSES, { seed: 20_240_601, port: 6081, ...faults });
       const agents = await startAgents(ends);
       const captures = await capture(agents);

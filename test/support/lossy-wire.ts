@@ -2,6 +2,7 @@
 import { LineProcess } from './child.ts';
 import { program } from './dist.ts';
 import type { Lab, Namespace } from './netns.ts';
+import { mergeReceived } from './receive-offload.ts';
 
 export interface WireSettings {
   /** The same seed gives the same chances. */
@@ -14,6 +15,8 @@ export interface WireSettings {
   readonly reorder?: number;
   /** What every one of them needs to the other end. */
   readonly delayMs?: number;
+  /** Whether the hosts merge what comes (UDP GRO), so that a loss is a gap in the middle of a batch. */
+  readonly merged?: boolean;
 }
 
 export interface WireCounts {
@@ -47,6 +50,9 @@ export class LossyWire {
       wire.ip(`link add end${index} type veth peer name eth0 netns ${host.name}`);
       wire.ip(`link set end${index} addrgenmode none up`);
       host.ip('link set eth0 gso_max_segs 1 up');
+      if (settings.merged === true) {
+        await mergeReceived({ host, device: 'eth0' }, { host: wire, device: `end${index}` });
+      }
       host.ip(`address add ${addresses[index]} dev eth0`);
     }
     const process = new LineProcess(wire, [
