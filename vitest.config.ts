@@ -1,14 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
+const E2E = 'test/e2e/**/*.test.ts';
+const common = { testTimeout: 30_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/build-wasm.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
     // End-to-end tests mostly wait, but run whole agents that must not starve one another on two cores.
     maxWorkers: 3,
-    // Real kernels and real time: a machine that stalls for a moment gets a second try; defects fail both.
-    retry: 1,
+    projects: [
+      { test: { ...common, name: 'unit', include: ['test/**/*.test.ts'], exclude: [E2E] } },
+      // Real kernels and real time: a machine that stalls for a moment gets a second try; defects fail both.
+      { test: { ...common, name: 'e2e', include: [E2E], retry: 1 } },
+    ],
   },
 });

@@ -26,10 +26,19 @@ export class Capture {
   }
 
   /** Resolves when frames are being captured. */
-  static async start(host: Namespace, device: string, file: string): Promise<Capture> {
-    const process = new LineProcess(host, [program('capture.mjs'), device, file]);
+  static start(host: Namespace, device: string, file: string): Promise<Capture> {
+    return Capture.#start(host, [device, file]);
+  }
+
+  /** Captures what an interface hands to its host, each packet behind its virtio_net_hdr. */
+  static startDelivered(host: Namespace, device: string, file: string): Promise<Capture> {
+    return Capture.#start(host, [device, file, 'delivered']);
+  }
+
+  static async #start(host: Namespace, argv: readonly [string, string, ...string[]]): Promise<Capture> {
+    const process = new LineProcess(host, [program('capture.mjs'), ...argv]);
     await process.line();
-    return new Capture(file, process);
+    return new Capture(argv[1], process);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Random packets of few flows, mostly such that they join, and random damage. */
 import fc from 'fast-check';
 import { asSuper } from './super-packets.ts';
-import { ACK, PSH, pattern, TIMESTAMPS, tcpPacket, udpPacket } from './transport-packets.ts';
+import { ACK, PSH, pattern, TIMESTAMPS, tcpPacket, udpPacket, upperOf } from './transport-packets.ts';
 
 const FLOWS = 6;
 
@@ -14,6 +14,11 @@ export interface Arrival {
   readonly flags: number;
   readonly tos: number;
   readonly hasTimestamps: boolean;
+  /** Whether it has IPv4 options or IPv6 extension headers. */
+  readonly hasOptions: boolean;
+  /** Whether a datagram has no checksum. */
+  readonly isUnchecked: boolean;
+  readonly ttl: number;
   /** Byte to be changed, as a share of the packet, with what; null leaves it whole. */
   readonly damage: readonly [share: number, mask: number] | null;
   /** Whether a place is asked for and spoiled before. */
@@ -33,8 +38,11 @@ export const arrival: fc.Arbitrary<Arrival> = fc.record({
   len: rarely(100, fc.oneof(fc.nat({ max: 110 }), fc.nat({ max: 3_000 }))),
   jump: rarely(0, fc.constantFrom(1, -100, 100, 2 ** 31)),
   flags: rarely(ACK, fc.oneof(fc.constant(ACK | PSH), fc.nat({ max: 255 }))),
-  tos: rarely(0, fc.constant(3)),
+  tos: rarely(0, fc.nat({ max: 3 })),
   hasTimestamps: rarely(true, fc.constant(false)),
+  hasOptions: rarely(false, fc.constant(true)),
+  isUnchecked: rarely(false, fc.constant(true)),
+  ttl: rarely(64, fc.constant(63)),
   damage,
   isSpoiled: rarely(false, fc.constant(true)),
 });
@@ -43,16 +51,23 @@ export const arrival: fc.Arbitrary<Arrival> = fc.record({
 export function packetsOf(arrivals: readonly Arrival[]): Uint8Array[] {
   const next = Array.from({ length: FLOWS }, () => ({ sequence: 2 ** 32 - 500, id: 65_530 }));
   return arrivals.map((arrival) => {
-    const { flow, len, jump, flags, tos, hasTimestamps } = arrival;
+    const { flow, len, jump, flags, tos, ttl, hasTimestamps } = arrival;
     const state = next[flow] ?? { sequence: 0, id: 0 };
     const sequence = (state.sequence + jump + 2 ** 32) % 2 ** 32;
     state.sequence = (sequence + len) % 2 ** 32;
     state.id = (state.id + 1) % 65_536;
     const addresses = flow % 2 === 0 ? {} : { src: 'fd88::1', dst: 'fd88::2' };
-    const ip = { ...addresses, tos, id: state.id, dontFragment: flow === 0, ports: [flow, 9] as const };
+    const options = arrival.hasOptions ? (flow % 2 === 0 ? [1, 1, 1, 0] : [1, 4, 0, 0, 0, 0]) : [];
+    const common = { ...addresses, options, tos, ttl, ports: [flow, 9] as const };
+    const ip = { ...common, id: state.id, dontFragment: flow === 0 };
     const payload = pattern(len, len + flow);
     const tcp = { ...ip, sequence, flags, tcpOptions: hasTimestamps ? TIMESTAMPS : [], payload };
-    return damaged(flow < 4 ? tcpPacket(tcp) : udpPacket({ ...ip, payload }), arrival.damage);
+    const packet = flow < 4 ? tcpPacket(tcp) : udpPacket({ ...ip, payload });
+    if (flow >= 4 && arrival.isUnchecked) {
+      const { at } = upperOf(packet);
+      packet.fill(0, at + 6, at + 8);
+    }
+    return damaged(packet, arrival.damage);
   });
 }
 

@@ -10,7 +10,7 @@ import { MAIN } from './dist.ts';
 import { internetChecksum, parseUdpFrame, withPayload } from './frame.ts';
 import { injectFrames, injectUdp } from './inject.ts';
 import { Lab } from './netns.ts';
-import { copyTcp, ping, UdpFlow } from './traffic.ts';
+import { copyTcp, ping, UdpFlow, untilPing } from './traffic.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'icx-support-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -155,6 +155,8 @@ describeHosts('traffic', () => {
       b.ip('link set eth0 down');
       await new Promise((resolve) => setTimeout(resolve, 300));
       b.ip('link set eth0 up');
+      // The gap ends with the next datagram, which waits for the neighbour to be found.
+      await untilPing(a, '192.0.2.2', 10_000);
       await new Promise((resolve) => setTimeout(resolve, 300));
       const losses = await lossy.stop();
       expect(losses.received).toBeGreaterThan(0);

@@ -16,6 +16,7 @@ import {
 
 const FIN = 0x01;
 const SYN = 0x02;
+const URG = 0x20;
 const ECE = 0x40;
 const CWR = 0x80;
 const V6 = { src: 'fd88::1', dst: 'fd88::2' };
@@ -44,6 +45,7 @@ describe.each(KINDS)('Segmenter in %s', (kind) => {
       ['a size larger than the payload', 500, 1_400],
       ['a size equal to the payload', 500, 500],
       ['64 KB', 65_000, 1_348],
+      ['jumbo frames', 60_000, 8_948],
     ])('cuts TCP: %s', (_name, payloadLen, gsoSize) => {
       const fields = { ...ip, sequence: 0xffff_f000, payload: pattern(payloadLen), flags: ACK | PSH };
       const cut = rig.cut(asSuper(tcpPacket(fields), gsoSize));
@@ -77,11 +79,41 @@ describe.each(KINDS)('Segmenter in %s', (kind) => {
     ['FIN and PSH stay on the last', FIN | PSH | ACK, [ACK, ACK, FIN | PSH | ACK]],
     ['CWR stays on the first, ECE on all', CWR | ECE | ACK, [CWR | ECE | ACK, ECE | ACK, ECE | ACK]],
     ['SYN stays on all', SYN, [SYN, SYN, SYN]],
+    ['URG stays on all', URG | ACK, [URG | ACK, URG | ACK, URG | ACK]],
   ])('flags: %s', (_name, flags, expected) => {
     const fields: TcpFields = { flags, payload: pattern(2_100) };
     const cut = rig.cut(asSuper(tcpPacket(fields), 1_000, { gsoType: 1 | 0x80 })) ?? [];
     expect(cut.map((packet) => packet[33])).toEqual(expected);
     expect(cut.every(isIntact)).toBe(true);
+  });
+
+  test('a packet that one segment holds keeps all its flags', () => {
+    const fields: TcpFields = { flags: CWR | ECE | FIN | PSH | ACK, payload: pattern(900) };
+    expect(rig.cut(asSuper(tcpPacket(fields), 1_000, { gsoType: 1 | 0x80 }))).toEqual([tcpPacket(fields)]);
+  });
+
+  test.each([
+    ['IPv4', {}, 65_535 - 52],
+    ['IPv6', V6, 65_535 - 72],
+  ])('cuts the longest super-packet of %s', (_family, ip, payloadLen) => {
+    const fields = { ...ip, payload: pattern(payloadLen) };
+    expect(rig.cut(asSuper(tcpPacket(fields), 1_328))).toEqual(tcpSegments(fields, 1_328));
+    expect(rig.cut(asSuper(tcpPacket(fields), 1))?.length).toBe(payloadLen);
+  });
+
+  test('the urgent pointer, ECN and traffic class are every segment’s', () => {
+    for (const ip of [{ tos: 0xb9 }, { ...V6, tos: 0xb9 }]) {
+      const fields: TcpFields = { ...ip, flags: URG | ACK, urgent: 1_500, payload: pattern(2_500) };
+      expect(rig.cut(asSuper(tcpPacket(fields), 1_000))).toEqual(tcpSegments(fields, 1_000));
+    }
+  });
+
+  test('a datagram that has no checksum gets none', () => {
+    for (const isV6 of [false, true]) {
+      const packet = udpPacket(isV6 ? V6 : {});
+      packet.fill(0, isV6 ? 46 : 26, isV6 ? 48 : 28);
+      expect(rig.cut(Uint8Array.from([...virtioHeader(), ...packet]))).toEqual([packet]);
+    }
   });
 
   test('IPv4 ids and TCP sequence numbers count on past their end', () => {

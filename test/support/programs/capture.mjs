@@ -1,10 +1,11 @@
 // Captures every frame of an interface into a pcap file until standard input ends.
-// Usage: node capture.mjs INTERFACE FILE. Prints "ready", at the end one line of JSON.
+// Usage: node capture.mjs INTERFACE FILE [delivered]. Prints "ready", at the end one line of JSON.
+// With "delivered" only what came in at the interface, each with its virtio_net_hdr before it.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import koffi from 'koffi';
 
-const [, , device, file] = process.argv;
+const [, , device, file, mode] = process.argv;
 const libc = koffi.load('libc.so.6');
 const socket = libc.func('int socket(int, int, int)');
 const bind = libc.func('int bind(int, void *, int)');
@@ -20,6 +21,8 @@ const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
 const PACKET_STATISTICS = 6;
+const PACKET_VNET_HDR = 15;
+const PACKET_IGNORE_OUTGOING = 23;
 const DRAIN_MS = 200;
 
 function fail(what) {
@@ -32,6 +35,13 @@ if (fd < 0) fail('socket');
 const size = Buffer.alloc(4);
 size.writeInt32LE(128 << 20);
 if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size, 4) < 0) fail('SO_RCVBUFFORCE');
+if (mode === 'delivered') {
+  const on = Buffer.alloc(4);
+  on.writeInt32LE(1);
+  for (const option of [PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING]) {
+    if (setsockopt(fd, SOL_PACKET, option, on, 4) < 0) fail(`option ${option}`);
+  }
+}
 const address = Buffer.alloc(20); // struct sockaddr_ll
 address.writeUInt16LE(AF_PACKET, 0);
 address.writeUInt16BE(ETH_P_ALL, 2);
