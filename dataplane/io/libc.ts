@@ -78,6 +78,10 @@ export const mmap = libc.func('mmap', 'int64_t', [PTR, 'size_t', 'int', 'int', '
   [address: number, len: number, protection: number, flags: number, fd: number, offset: number]
 >;
 export const munmap = libc.func('munmap', 'int', [PTR, 'size_t']) as Call<[address: number, len: number]>;
+/** Calls that the library has no function for. */
+export const syscall = libc.func('syscall', 'int64_t', ['int64_t', 'int64_t', PTR, 'int64_t']) as Call<
+  [call: number, first: number, second: number, third: number]
+>;
 export const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Call<[initial: number, flags: number]>;
 
 /** `errno` of the calling thread's last failed call. */

@@ -8,8 +8,10 @@ import { randomFillSync } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
+import { SystemCallError } from '../io/libc.ts';
 import { CounterBlock } from '../path/counters.ts';
 import { openTun, type TunDevice, type TunOffloads } from '../port/tun.ts';
+import { steerByFlow } from '../port/tun-steering.ts';
 import { formatEndpoint } from '../wire/endpoint.ts';
 import type { WorkerCommand, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
@@ -63,6 +65,7 @@ export class WorkerPool implements DataPlane {
   readonly #peers = new Map<number, PeerSpec>();
   /** By slot: where authenticated packets last came from, while that counts. */
   readonly #learned = new Map<number, Uint32Array>();
+  #steeringFault: string | null = null;
   #lost = false;
   #closed = false;
 
@@ -74,6 +77,7 @@ export class WorkerPool implements DataPlane {
     this.offloads = this.#tun.offloads;
     let sockets: QueueSockets | null = null;
     try {
+      this.#steer();
       sockets = new QueueSockets(options);
       this.#sockets = sockets;
       const setups = this.#makeSetups(options);
@@ -99,12 +103,24 @@ export class WorkerPool implements DataPlane {
       const { aead, offloadCode, warning } = await pool.#threads.ready();
       pool.aead = aead;
       pool.offloadCode = offloadCode;
-      pool.warning = warning;
+      pool.warning = warning ?? pool.#steeringFault;
     } catch (error) {
       await pool.close();
       throw error;
     }
     return pool;
+  }
+
+  /** Where that is not allowed flows may change lanes, which costs order, not packets. */
+  #steer(): void {
+    const [fd] = this.#tun.fds;
+    if (fd === undefined || this.lanes === 1) return;
+    try {
+      steerByFlow(fd);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      this.#steeringFault = error.message;
+    }
   }
 
   #makeSetups(options: PoolOptions): WorkerSetup[] {

@@ -6,6 +6,7 @@ import { type Agent, AgentDirectory } from '../support/agent.ts';
 import { Capture, datagramsTo } from '../support/capture.ts';
 import { describeHosts } from '../support/describe-hosts.ts';
 import type { UdpFrame } from '../support/frame.ts';
+import { LossyWire } from '../support/lossy-wire.ts';
 import { overlay4, overlay6 } from '../support/mesh.ts';
 import { scrape } from '../support/metrics.ts';
 import { Lab, type Namespace } from '../support/netns.ts';
@@ -19,6 +20,8 @@ const DATA_PORT = 6081;
 const FLOWS = 16;
 const PPS = 500;
 const RUN_MS = 2_000;
+/** Long enough that packets cross under way. */
+const DELAY_MS = 20;
 /** Geneve with its options, the tag, and inner IP and UDP headers. */
 const overhead = (isV6: boolean) => 48 + 8 + (isV6 ? 40 : 20);
 const LENGTH = 600;
@@ -36,7 +39,10 @@ describeHosts('flows over several queues', () => {
     return [lab.addHost(`a${label}`), lab.addHost(`b${label}`)];
   }
 
-  async function startAgents(hosts: readonly [Namespace, Namespace]): Promise<readonly Agent[]> {
+  async function startAgents(
+    hosts: readonly [Namespace, Namespace],
+    queues: readonly [number, number] = [2, 2],
+  ): Promise<readonly Agent[]> {
     const directory = new AgentDirectory();
     directories.push(directory);
     const agents = siteAgents(
@@ -44,7 +50,7 @@ describeHosts('flows over several queues', () => {
       hosts.map((host, index) => ({
         host,
         endpoint: `192.0.2.${index + 1}`,
-        interface: { queues: 2 },
+        interface: { queues: queues[index] ?? 1 },
         metrics: { listen: METRICS },
       })),
     );
@@ -121,6 +127,26 @@ describeHosts('flows over several queues', () => {
       await expectQueuesUsed(agents);
     },
   );
+
+  test('flows whose ends choose different lanes keep to them while packets cross under way', async () => {
+    const hosts = addHosts('d');
+    const wire = { seed: 1, port: DATA_PORT, delayMs: DELAY_MS };
+    await LossyWire.join(lab, hosts, ['192.0.2.1/24', '192.0.2.2/24'], wire);
+    // Of four queues the kernel chooses others than of two.
+    await startAgents(hosts, [4, 2]);
+    const file = join(directories.at(-1)?.path ?? '', 'underlay.pcap');
+    const capture = await Capture.start(hosts[0], 'eth0', file);
+    const settings = { flows: FLOWS, pps: PPS, length: LENGTH, stepLen: STEP_LEN };
+    const flows = await TwoWayFlows.start(hosts, [overlay4(0), overlay4(1)], settings);
+    await sleep(RUN_MS);
+    for (const result of await flows.stop()) {
+      expect(result).toMatchObject({ duplicates: 0, reordered: 0 });
+      expect(result.received).toBeGreaterThan((PPS * RUN_MS) / 4_000);
+    }
+    const ports = portsOf(datagramsTo(await capture.stop(), DATA_PORT), false);
+    expect(ports.size).toBe(2 * FLOWS);
+    expect([...ports].filter(([, used]) => used.size !== 1)).toEqual([]);
+  });
 
   test('TCP of several connections both ways arrives in order', async () => {
     const hosts = addHosts('t');
