@@ -22,7 +22,8 @@ const WORDS = {
     nobody: [0x20010db8, 0, 0, 4],
   },
 } as const;
-const PORTS = 0x0001_0002;
+/** Of the control plane; only a packet that may not pass is between these. */
+export const CONTROL_PORT = 6_082;
 /** Data offset of eight words (with timestamps, as Linux sends), ACK, a window. */
 const TCP_FLAGS_AT = 12;
 const TCP_ACK = 0x8010_01f5;
@@ -38,9 +39,10 @@ interface Kind {
   /** Payload of each packet that a super-packet stands for; 0 for one that is none. */
   readonly segmentLen: number;
   readonly to: 'to' | 'keyless' | 'nobody';
+  readonly port?: number;
 }
 
-/** Among them one for a peer without keys, one for nobody, and one that is larger than the path takes. */
+/** Among them one for a peer without keys, one for nobody, a control packet, and one that is too large. */
 const KINDS: readonly Kind[] = [
   { protocol: 'icmp', payloadLen: 56, segmentLen: 0, to: 'to' },
   { protocol: 'tcp', payloadLen: 0, segmentLen: 0, to: 'to' },
@@ -49,6 +51,7 @@ const KINDS: readonly Kind[] = [
   { protocol: 'udp', payloadLen: 2_560, segmentLen: 64, to: 'to' },
   { protocol: 'udp', payloadLen: 64, segmentLen: 0, to: 'keyless' },
   { protocol: 'udp', payloadLen: 64, segmentLen: 0, to: 'nobody' },
+  { protocol: 'udp', payloadLen: 64, segmentLen: 0, to: 'to', port: CONTROL_PORT },
   { protocol: 'icmp', payloadLen: 1_500, segmentLen: 0, to: 'to' },
 ];
 
@@ -91,7 +94,9 @@ function writeUpper(view: DataView, kind: Kind, family: 4 | 6, upperLen: number)
   const checksumAt = isTcp ? tcp.CHECKSUM_AT : udp.CHECKSUM_AT;
   const gsoType = kind.segmentLen === 0 ? none : type;
   virtio.writeSuper(view, 0, gsoType, ipLen + headerLen, kind.segmentLen, ipLen, checksumAt);
-  view.setUint32(at, PORTS);
+  const { port = 1 } = kind;
+  view.setUint16(at, port);
+  view.setUint16(at + 2, port);
   if (isTcp) view.setUint32(at + TCP_FLAGS_AT, TCP_ACK);
   else udp.setLength(view, at, upperLen);
   const sumPseudo = family === 4 ? sumPseudo4 : sumPseudo6;

@@ -19,7 +19,7 @@ import type { WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import type { Offload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
-import { ADDRESSES, rehearsalPackets } from './rehearsal-packets.ts';
+import { ADDRESSES, CONTROL_PORT, rehearsalPackets } from './rehearsal-packets.ts';
 
 /**
  * Rounds after which V8 has compiled all of it, and when to stop in any case. Once is not enough:
@@ -30,8 +30,6 @@ const ROUNDS = 300;
 const LIMIT_MS = 1_000;
 const LOOPBACK = '127.0.0.1';
 const VNI = 1;
-/** Of no packet that is sent. */
-const CONTROL_PORT = 6_082;
 const SPI = 1;
 /** The peer that is sent to, the one that the same frames come from, and one without keys. */
 const SLOTS = { to: 1, from: 2, keyless: 3 } as const;
