@@ -21,6 +21,8 @@ export function addUp(program: Command, context: CliContext): void {
 
 async function up(name: string | undefined, options: UpOptions, context: CliContext): Promise<void> {
   const file = configFile(name, options, context);
+  const { limitFootprint } = await import('../agent/footprint.ts');
+  limitFootprint();
   const { loadConfig } = await import('../config/load.ts');
   const config = loadConfig(file);
   if (name !== undefined && config.interface.name !== name) refuseName(name, file, config);

@@ -69,6 +69,9 @@ export const mmap = libc.func('mmap', 'int64_t', [PTR, 'size_t', 'int', 'int', '
   [address: number, len: number, protection: number, flags: number, fd: number, offset: number]
 >;
 export const munmap = libc.func('munmap', 'int', [PTR, 'size_t']) as Call<[address: number, len: number]>;
+export const mallopt = libc.func('mallopt', 'int', ['int', 'int']) as Call<
+  [parameter: number, value: number]
+>;
 export const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Call<[initial: number, flags: number]>;
 
 /** `errno` of the calling thread's last failed call. */
