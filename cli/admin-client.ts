@@ -12,10 +12,8 @@ import {
   type ReloadReport,
 } from './admin-api.ts';
 import { AdminCode, AdminError, ERROR_BODY } from './admin-error.ts';
+import { RUN_DIR } from './run-dir.ts';
 import { STATUS, type Status } from './status-schema.ts';
-
-/** Where agents put their sockets; several hosts simulated on one machine need one each. */
-export const RUN_DIR = process.env.ICX_RUN_DIR ?? '/run/icx';
 
 const TIMEOUT_MS = { info: 2000, status: 5000, plan: 10_000, reload: 60_000, rekey: 120_000 } as const;
 

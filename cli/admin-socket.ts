@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { AgentApi, AgentInfo } from './admin-api.ts';
-import { AdminClient, RUN_DIR, socketPath } from './admin-client.ts';
+import { AdminClient, socketPath } from './admin-client.ts';
 import { AdminCode, AdminError, toErrorBody } from './admin-error.ts';
+import { RUN_DIR } from './run-dir.ts';
 
 const MAX_BODY_BYTES = 65_536;
 

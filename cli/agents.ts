@@ -1,17 +1,12 @@
 /** Finds the running agent that a command means. */
 import { AdminClient, listAgents } from './admin-client.ts';
 import { AdminCode, AdminError } from './admin-error.ts';
+import { checkedName } from './checked-name.ts';
 import { CliError, Exit } from './cli-error.ts';
-import { parseInterfaceName, ValueError } from './config/text-values.ts';
 
-/** A name from the command line that becomes part of a path. @throws {CliError} */
-export function checkedName(name: string): string {
-  try {
-    return parseInterfaceName(name);
-  } catch (error) {
-    if (error instanceof ValueError) throw new CliError(error.message, error.hint, Exit.usage);
-    throw error;
-  }
+/** Client of the agent of that name, whether it runs or not. @throws {CliError} */
+export function namedAgent(name: string, runDir: string): AdminClient {
+  return new AdminClient(checkedName(name), runDir);
 }
 
 /** Clients of all agents that answer, by name. Sockets of dead agents are passed over. */
@@ -22,7 +17,7 @@ export async function runningAgents(runDir: string): Promise<AdminClient[]> {
 }
 
 /** Every failure but "nobody listens" is left to the command that follows: it tells more. */
-async function isAlive(client: AdminClient): Promise<boolean> {
+export async function isAlive(client: AdminClient): Promise<boolean> {
   try {
     await client.info();
     return true;

@@ -1,7 +1,7 @@
 /** What commands see of the world: its streams and places, so that tests can give others. */
 import { fstatSync } from 'node:fs';
 import pc from 'picocolors';
-import { RUN_DIR } from './admin-client.ts';
+import { RUN_DIR } from './run-dir.ts';
 
 export interface CliContext {
   readonly stdin: AsyncIterable<Uint8Array | string>;

@@ -1,6 +1,6 @@
 /** Completion scripts made from the command definitions. */
 import type { Command } from 'commander';
-import { CONFIG_PAGE, visibleCommands, visibleOptions } from './man-page.ts';
+import { CONFIG_PAGE, visibleCommands, visibleOptions } from './command-tree.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];

@@ -1,6 +1,7 @@
 /** The log: JSON lines for machines, readable lines on a terminal. No key ever gets into it. */
+import { createRequire } from 'node:module';
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import type * as PinoPretty from 'pino-pretty';
 import type { LogLevel } from './config/types.ts';
 import { printable } from './format.ts';
 
@@ -59,6 +60,8 @@ export function createLogger(options: LoggerOptions): Logger {
 
 /** A line each; what a peer put into one can't move the terminal's cursor. */
 function readable(stream: DestinationStream, colorize: boolean): DestinationStream {
+  // Only a terminal needs it.
+  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof PinoPretty;
   const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l' });
   return {
     write: (line) => {

@@ -1,12 +1,9 @@
 /** Manual pages in roff, made from the command definitions. */
-import type { Argument, Command, Option } from 'commander';
+import type { Argument, Command } from 'commander';
 import { DROP_TABLE } from '../dataplane/path/drop.ts';
-import { CliError, Exit } from './cli-error.ts';
+import { visibleCommands, visibleOptions } from './command-tree.ts';
 import { CONFIG_HELP } from './config/help.ts';
 import { VERSION } from './version.ts';
-
-/** Name of the config's page. */
-export const CONFIG_PAGE = 'icx.toml';
 
 const FILES = [
   ['/etc/icx/NAME.toml', 'Config of the interface NAME: icx man icx.toml.'],
@@ -40,23 +37,6 @@ const EXIT_STATUS = [
   ['1', 'Failed; stderr says what was tried, what came and what to do.'],
   ['2', 'Wrong usage, or an error in the config.'],
 ] as const;
-
-/** Commands that users are meant to see, without `help`. */
-export function visibleCommands(command: Command): Command[] {
-  const commands = command.createHelp().visibleCommands(command);
-  return commands.filter((child) => child.name() !== 'help');
-}
-
-/** @throws {CliError} when there is no such command. */
-export function findCommand(program: Command, name: string): Command {
-  const command = visibleCommands(program).find((candidate) => candidate.name() === name);
-  if (command !== undefined) return command;
-  throw new CliError(`there is no command ${name}`, 'icx --help lists them', Exit.usage);
-}
-
-export function visibleOptions(command: Command): Option[] {
-  return command.createHelp().visibleOptions(command);
-}
 
 /** The page of the program or of one of its commands. @see man(7) */
 export function manPage(command: Command): string {

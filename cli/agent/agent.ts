@@ -12,12 +12,9 @@ import { CliError, Exit } from '../cli-error.ts';
 import type { Config } from '../config/types.ts';
 import { runHooks } from '../host/hooks.ts';
 import type { Logger } from '../logger.ts';
-import { Metrics } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 import { AgentService, type End } from './agent-service.ts';
-import { openMonitorPatiently } from './monitor.ts';
 import { Network } from './network.ts';
-import { readMetrics } from './readings.ts';
 import { UndoStack } from './undo-stack.ts';
 
 export interface RunOptions {
@@ -78,8 +75,10 @@ async function start(service: AgentService, undo: UndoStack, ended: AbortSignal)
   undo.push('post_down commands', () => runDownHooks('post_down', service));
   await runHooks('pre_up', own.preUp, own.name, log, { interrupt: ended });
   ended.throwIfAborted();
+  // Loaded before the first handshake, which it counts.
+  const monitoring = service.config.metrics === null ? null : await import('./monitoring.ts');
   const network = await Network.open(service, undo);
-  await openMetrics(service, network, undo);
+  await monitoring?.openMonitoring(service, network, undo);
   ended.throwIfAborted();
   undo.push('pre_down commands', () => runDownHooks('pre_down', service));
   await runHooks('post_up', own.postUp, own.name, log, { interrupt: ended });
@@ -93,31 +92,6 @@ function runDownHooks(stage: 'pre_down' | 'post_down', { config, log }: AgentSer
   const { name, preDown, postDown } = config.interface;
   const interrupt = AbortSignal.timeout(DOWN_HOOKS_MS);
   return runHooks(stage, stage === 'pre_down' ? preDown : postDown, name, log, { interrupt });
-}
-
-async function openMetrics(service: AgentService, network: Network, undo: UndoStack): Promise<void> {
-  const { interface: own, metrics: listen } = service.config;
-  const metrics = new Metrics({
-    interfaceName: own.name,
-    vni: own.vni,
-    version: VERSION,
-    aead: network.pool.aead,
-    carrier: network.control.carrier,
-    startedAtMs: service.startedAtMs,
-    snapshot: () => readMetrics(network),
-  });
-  network.observer.recordTo(metrics);
-  if (listen === null) return;
-  const monitor = await openMonitorPatiently(
-    {
-      ...listen,
-      metrics,
-      health: () => network.fault,
-      readiness: () => service.missing ?? network.fault,
-    },
-    service.log,
-  );
-  undo.push('the metrics port', () => monitor.close());
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Builds `icx status` from the two planes and the config. */
 import type { PeerStatus as ControlStatus } from '../../controlplane/control-peer.ts';
-import { encodeKey } from '../../controlplane/identity.ts';
+import { encodeKey } from '../../controlplane/key-text.ts';
 import { type Endpoint, type PeerProgress, type SaProgress, Suite } from '../../dataplane/contract.ts';
 import type { CounterTotals } from '../../dataplane/path/counter-totals.ts';
 import { DROP_TABLE } from '../../dataplane/path/drop.ts';

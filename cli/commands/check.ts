@@ -2,12 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { AdminClient } from '../admin-client.ts';
-import { AdminCode, AdminError } from '../admin-error.ts';
-import { renderChanges } from '../change-text.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError, Exit } from '../cli-error.ts';
-import { loadConfig } from '../config/load.ts';
 
 export function addCheck(program: Command, context: CliContext): void {
   program
@@ -27,12 +23,21 @@ function refuseName(name: string, context: CliContext): void {
 
 async function check(file: string, context: CliContext): Promise<void> {
   if (!existsSync(file)) refuseName(file, context);
+  const { loadConfig } = await import('../config/load.ts');
   const config = loadConfig(file);
   config.interface.seed.fill(0);
   for (const peer of config.peers) peer.presharedKey?.fill(0);
   const { name, vni } = config.interface;
   const count = `${config.peers.length} ${config.peers.length === 1 ? 'peer' : 'peers'}`;
   context.write(`${file}: ok: ${name}, vni ${vni}, ${count}\n`);
+  await compare(name, file, context);
+}
+
+/** With the running agent, if there is one. */
+async function compare(name: string, file: string, context: CliContext): Promise<void> {
+  const { AdminClient } = await import('../admin-client.ts');
+  const { AdminCode, AdminError } = await import('../admin-error.ts');
+  const { renderChanges } = await import('../change-text.ts');
   try {
     context.write(renderChanges(await new AdminClient(name, context.runDir).plan(file)));
   } catch (error) {

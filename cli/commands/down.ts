@@ -2,9 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { AdminClient } from '../admin-client.ts';
-import { AdminCode, AdminError } from '../admin-error.ts';
-import { checkedName } from '../agents.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
 
@@ -16,17 +13,20 @@ export function addDown(program: Command, context: CliContext): void {
     .command('down')
     .description('stop a running agent and wait until it is gone')
     .argument('<NAME>', 'its interface')
-    .action((name: string) => down(new AdminClient(checkedName(name), context.runDir)));
+    .action((name: string) => down(name, context));
 }
 
-async function down(client: AdminClient): Promise<void> {
+async function down(name: string, context: CliContext): Promise<void> {
+  const { isAlive, namedAgent } = await import('../agents.ts');
+  const client = namedAgent(name, context.runDir);
   const { pid } = await client.info();
   const startTime = processStart(pid);
   await client.down();
   const attempts = PATIENCE_MS / POLL_MS;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    // The same number with another start time is another process.
-    if (processStart(pid) !== startTime || (startTime === null && !(await answers(client)))) return;
+    // The same number with another start time is another process. One in another PID namespace has
+    // no start time for us: we ask it.
+    if (processStart(pid) !== startTime || (startTime === null && !(await isAlive(client)))) return;
     await sleep(POLL_MS);
   }
   throw new CliError(
@@ -45,15 +45,5 @@ function processStart(pid: number): string | null {
     return state === 'Z' || state === 'X' ? null : (fields[19] ?? null);
   } catch {
     return null;
-  }
-}
-
-/** For an agent whose process we can't see, such as one in another PID namespace. */
-async function answers(client: AdminClient): Promise<boolean> {
-  try {
-    await client.info();
-    return true;
-  } catch (error) {
-    return !(error instanceof AdminError && error.code === AdminCode.notRunning);
   }
 }

@@ -1,7 +1,7 @@
 /** `icx genkey` and `icx genpsk`: make secrets. The only commands that print any. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
-import { encodeKey, generateSeed } from '../../controlplane/identity.ts';
+import { encodeKey, generateSeed } from '../../controlplane/key-text.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
 

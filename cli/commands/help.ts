@@ -1,6 +1,6 @@
 /** `icx help`: what `--help` prints, for those who ask in this order. */
 import type { Command } from 'commander';
-import { findCommand } from '../man-page.ts';
+import { findCommand } from '../command-tree.ts';
 
 export function addHelp(program: Command): void {
   program

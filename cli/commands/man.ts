@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
-import { CONFIG_PAGE, configPage, findCommand, manPage, visibleCommands } from '../man-page.ts';
+import { CONFIG_PAGE, findCommand, visibleCommands } from '../command-tree.ts';
+
+type Pages = typeof import('../man-page.ts');
 
 interface ManOptions {
   readonly dir?: string;
@@ -16,18 +18,19 @@ export function addMan(program: Command, context: CliContext): void {
     .description('print a manual page (try: icx man status | man -l -)')
     .argument('[COMMAND]', 'the page of a command, or icx.toml for the config; the overview by default')
     .option('-d, --dir <DIR>', 'write all pages instead, where man looks, such as /usr/local/share/man')
-    .action((name: string | undefined, options: ManOptions) => {
-      if (options.dir !== undefined) writePages(program, options.dir);
-      else context.write(page(program, name));
+    .action(async (name: string | undefined, options: ManOptions) => {
+      const pages = await import('../man-page.ts');
+      if (options.dir !== undefined) writePages(program, options.dir, pages);
+      else context.write(page(program, name, pages));
     });
 }
 
-function page(program: Command, name: string | undefined): string {
+function page(program: Command, name: string | undefined, { configPage, manPage }: Pages): string {
   if (name === undefined) return manPage(program);
   return name === CONFIG_PAGE ? configPage() : manPage(findCommand(program, name));
 }
 
-function writePages(program: Command, dir: string): void {
+function writePages(program: Command, dir: string, { configPage, manPage }: Pages): void {
   try {
     for (const section of ['man1', 'man5']) mkdirSync(join(dir, section), { recursive: true });
     writeFileSync(join(dir, 'man1/icx.1'), manPage(program));

@@ -1,6 +1,6 @@
 /** `icx pubkey`: the public key of a private one. */
 import type { Command } from 'commander';
-import { decodeKey, encodeKey, identityFromSeed, wipeIdentity } from '../../controlplane/identity.ts';
+import { decodeKey, encodeKey } from '../../controlplane/key-text.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError } from '../cli-error.ts';
 
@@ -13,6 +13,7 @@ export function addPubkey(program: Command, context: CliContext): void {
     .description('read a private key from stdin and print its public key')
     .action(async () => {
       const seed = await readSeed(context);
+      const { identityFromSeed, wipeIdentity } = await import('../../controlplane/identity.ts');
       const identity = identityFromSeed(seed);
       seed.fill(0);
       wipeIdentity(identity);

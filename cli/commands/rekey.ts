@@ -1,11 +1,9 @@
 /** `icx rekey`: new keys now, without losing a packet. */
 import type { Command } from 'commander';
 import type { RekeyReport } from '../admin-api.ts';
-import { AdminClient, listAgents } from '../admin-client.ts';
-import { checkedName, onlyAgent } from '../agents.ts';
+import type { AdminClient } from '../admin-client.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError, Exit, SilentExit } from '../cli-error.ts';
-import { rekeyFailures, renderRekey } from '../rekey-text.ts';
 
 interface RekeyOptions {
   readonly json?: boolean;
@@ -24,10 +22,11 @@ export function addRekey(program: Command, context: CliContext): void {
 }
 
 async function rekey(words: readonly string[], options: RekeyOptions, context: CliContext): Promise<void> {
+  const { rekeyFailures, renderRekey } = await import('../rekey-text.ts');
   const { client, peers } = await target(words, context.runDir);
   const report = await client.rekey(peers);
   context.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderRekey(report));
-  fail(report, context);
+  fail(report, rekeyFailures(report), context);
 }
 
 /** The first word names an agent, unless none has that name: then the only one is meant. */
@@ -35,16 +34,17 @@ async function target(
   words: readonly string[],
   runDir: string,
 ): Promise<{ client: AdminClient; peers: readonly string[] }> {
+  const { listAgents } = await import('../admin-client.ts');
+  const { namedAgent, onlyAgent } = await import('../agents.ts');
   const [first, ...rest] = words;
   if (first === undefined) return { client: await onlyAgent(runDir), peers: [] };
-  if (listAgents(runDir).includes(first)) return { client: new AdminClient(first, runDir), peers: rest };
+  if (listAgents(runDir).includes(first)) return { client: namedAgent(first, runDir), peers: rest };
   // Nothing runs, so the name is what is wrong.
-  if (listAgents(runDir).length === 0) await new AdminClient(checkedName(first), runDir).info();
+  if (listAgents(runDir).length === 0) await namedAgent(first, runDir).info();
   return { client: await onlyAgent(runDir), peers: words };
 }
 
-function fail(report: RekeyReport, context: CliContext): void {
-  const failures = rekeyFailures(report);
+function fail(report: RekeyReport, failures: readonly string[], context: CliContext): void {
   if (report.peers.length === 0) throw new CliError(`${report.interface} has no peers to rekey`);
   if (failures.length === 0) return;
   for (const line of failures) context.writeError(`icx: ${line}\n`);

@@ -1,8 +1,5 @@
 /** `icx reload`: applies a changed config to a running agent. */
 import type { Command } from 'commander';
-import { AdminClient } from '../admin-client.ts';
-import { checkedName, onlyAgent } from '../agents.ts';
-import { renderChanges } from '../change-text.ts';
 import type { CliContext } from '../cli-context.ts';
 
 interface ReloadOptions {
@@ -16,10 +13,9 @@ export function addReload(program: Command, context: CliContext): void {
     .argument('[NAME]', 'an agent; may be left out when only one runs')
     .option('-j, --json', 'print JSON')
     .action(async (name: string | undefined, options: ReloadOptions) => {
-      const client =
-        name === undefined
-          ? await onlyAgent(context.runDir)
-          : new AdminClient(checkedName(name), context.runDir);
+      const { namedAgent, onlyAgent } = await import('../agents.ts');
+      const { renderChanges } = await import('../change-text.ts');
+      const client = name === undefined ? await onlyAgent(context.runDir) : namedAgent(name, context.runDir);
       const report = await client.reload();
       context.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderChanges(report));
     });

@@ -1,10 +1,6 @@
 /** `icx status`: what an agent does, for people and for programs. */
 import type { Command } from 'commander';
-import { AdminClient } from '../admin-client.ts';
-import { checkedName, noAgents, runningAgents } from '../agents.ts';
 import type { CliContext } from '../cli-context.ts';
-import { statusJsonSchema } from '../status-schema.ts';
-import { renderStatus } from '../status-text.ts';
 
 interface StatusOptions {
   readonly json?: boolean;
@@ -27,13 +23,14 @@ async function showStatus(
   context: CliContext,
 ): Promise<void> {
   if (options.schema === true) {
+    const { statusJsonSchema } = await import('../status-schema.ts');
     context.write(`${JSON.stringify(statusJsonSchema(), null, 2)}\n`);
     return;
   }
+  const { namedAgent, noAgents, runningAgents } = await import('../agents.ts');
+  const { renderStatus } = await import('../status-text.ts');
   const clients =
-    name === undefined
-      ? await runningAgents(context.runDir)
-      : [new AdminClient(checkedName(name), context.runDir)];
+    name === undefined ? await runningAgents(context.runDir) : [namedAgent(name, context.runDir)];
   if (clients.length === 0) throw noAgents();
   const all = await Promise.all(clients.map((client) => client.status()));
   const texts = all.map((status) =>

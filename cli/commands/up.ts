@@ -1,12 +1,10 @@
 /** `icx up`: runs an agent in the foreground. */
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { checkedName } from '../agents.ts';
+import { checkedName } from '../checked-name.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError, Exit } from '../cli-error.ts';
-import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/types.ts';
-import { createLogger } from '../logger.ts';
 
 interface UpOptions {
   readonly config?: string;
@@ -23,8 +21,12 @@ export function addUp(program: Command, context: CliContext): void {
 
 async function up(name: string | undefined, options: UpOptions, context: CliContext): Promise<void> {
   const file = configFile(name, options, context);
+  const { limitFootprint } = await import('../agent/footprint.ts');
+  limitFootprint();
+  const { loadConfig } = await import('../config/load.ts');
   const config = loadConfig(file);
   if (name !== undefined && config.interface.name !== name) refuseName(name, file, config);
+  const { createLogger } = await import('../logger.ts');
   const log = createLogger({
     level: config.log.level,
     interfaceName: config.interface.name,

@@ -1,7 +1,7 @@
 /** Reads a key from a file that only its owner may read. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { decodeKey } from '../../controlplane/identity.ts';
+import { decodeKey } from '../../controlplane/key-text.ts';
 import { ValueError } from './text-values.ts';
 
 /** A key is 44 characters; more than this is the wrong file. */

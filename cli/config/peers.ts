@@ -1,5 +1,6 @@
 /** Reads the [[peer]] sections of a config file. */
-import { encodeKey, peerDhPublic } from '../../controlplane/identity.ts';
+import { peerDhPublic } from '../../controlplane/identity.ts';
+import { encodeKey } from '../../controlplane/key-text.ts';
 import { checkOwnerOnly, parseKey, readKeyFile } from './key-file.ts';
 import { CONTROL_PORT, PEER_FIELDS } from './schema.ts';
 import type { ConfigReader, SectionValues } from './section.ts';

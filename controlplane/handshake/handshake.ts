@@ -12,7 +12,8 @@
 import { decapsulate, encapsulate, generateKemKeyPair, type KemKeyPair } from '../crypto/hybrid.ts';
 import { NoiseHandshake, NoisePattern } from '../crypto/noise.ts';
 import { NoiseError } from '../crypto/noise-symmetric.ts';
-import { type Identity, KEY_LEN, peerDhPublic } from '../identity.ts';
+import { type Identity, peerDhPublic } from '../identity.ts';
+import { KEY_LEN } from '../key-text.ts';
 import { HandshakeError } from './handshake-error.ts';
 import {
   decodePayload1,

@@ -1,17 +1,16 @@
 /**
- * Opens the control transport that the configuration names.
+ * Opens the control transport that the configuration names, and loads no other.
  */
-import { quicTransport } from './quic.ts';
 import type { ControlTransport, TransportOptions } from './transport.ts';
-import { webtransportTransport } from './webtransport.ts';
 
 /**
  * @param name Value of `control_transport`
  * @throws {TransportError} ERR_ICX_TRANSPORT_BIND
  */
-export function openTransport(
+export async function openTransport(
   name: ControlTransport['name'],
   options: TransportOptions,
 ): Promise<ControlTransport> {
-  return name === 'quic' ? quicTransport(options) : webtransportTransport(options);
+  if (name === 'quic') return await (await import('./quic.ts')).quicTransport(options);
+  return await (await import('./webtransport.ts')).webtransportTransport(options);
 }

@@ -82,6 +82,9 @@ export const munmap = libc.func('munmap', 'int', [PTR, 'size_t']) as Call<[addre
 export const syscall = libc.func('syscall', 'int64_t', ['int64_t', 'int64_t', PTR, 'int64_t']) as Call<
   [call: number, first: number, second: number, third: number]
 >;
+export const mallopt = libc.func('mallopt', 'int', ['int', 'int']) as Call<
+  [parameter: number, value: number]
+>;
 export const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Call<[initial: number, flags: number]>;
 
 /** `errno` of the calling thread's last failed call. */

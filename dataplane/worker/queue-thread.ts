@@ -27,6 +27,9 @@ interface Pending {
   reject(error: WorkerError): void;
 }
 
+/** Two semi-spaces of 2 MB and what is on its way between them; without a limit it is 48. */
+const MAX_YOUNG_MB = 6;
+
 const ENTRY = new URL(
   import.meta.url.endsWith('.ts') ? './queue-worker.ts' : './queue-worker.js',
   import.meta.url,
@@ -48,7 +51,11 @@ export class QueueThread {
   constructor(setup: WorkerSetup, events: QueueThreadEvents) {
     this.setup = setup;
     this.#events = events;
-    this.#worker = new Worker(ENTRY, { workerData: setup, name: `queue-${setup.queue}` });
+    this.#worker = new Worker(ENTRY, {
+      workerData: setup,
+      name: `queue-${setup.queue}`,
+      resourceLimits: { maxYoungGenerationSizeMb: MAX_YOUNG_MB },
+    });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (report: WorkerReport) => {
         if (report.kind === 'ready') resolve(report);

@@ -3,14 +3,11 @@ import { ED25519_TORSION_SUBGROUP, ed25519, x25519 } from '@noble/curves/ed25519
 import { describe, expect, test } from 'vitest';
 import {
   comparePublicKeys,
-  decodeKey,
-  encodeKey,
-  generateSeed,
   identityFromSeed,
-  KeyError,
   peerDhPublic,
   wipeIdentity,
 } from '../../controlplane/identity.ts';
+import { decodeKey, encodeKey, generateSeed, KeyError } from '../../controlplane/key-text.ts';
 import { bytesOf, hexOf } from './hex.ts';
 
 describe('identityFromSeed()', () => {

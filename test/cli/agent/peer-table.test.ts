@@ -1,7 +1,7 @@
 /** Which slot each peer has. */
 import { describe, expect, test } from 'vitest';
 import { PeerTable } from '../../../cli/agent/peer-table.ts';
-import { encodeKey } from '../../../controlplane/identity.ts';
+import { encodeKey } from '../../../controlplane/key-text.ts';
 import { peerConfig } from './samples.ts';
 
 /** Peers by the thousand, whose keys are not worth computing. */

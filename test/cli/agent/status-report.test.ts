@@ -8,7 +8,7 @@ import {
   type PeerReading,
 } from '../../../cli/agent/status-report.ts';
 import { STATUS } from '../../../cli/status-schema.ts';
-import { encodeKey } from '../../../controlplane/identity.ts';
+import { encodeKey } from '../../../controlplane/key-text.ts';
 import { CounterBlock } from '../../../dataplane/path/counters.ts';
 import { DROP_COUNT, DROPS, DropCode } from '../../../dataplane/path/drop.ts';
 import { agentConfig, controlStatus, PSK, peerConfig, progress, SEED, saProgress } from './samples.ts';

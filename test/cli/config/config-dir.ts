@@ -2,7 +2,8 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeKey, identityFromSeed } from '../../../controlplane/identity.ts';
+import { identityFromSeed } from '../../../controlplane/identity.ts';
+import { encodeKey } from '../../../controlplane/key-text.ts';
 
 /** Key pairs that are the same in every run: seed of 32 equal bytes. */
 export function seedText(byte: number): string {

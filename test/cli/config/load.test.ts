@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../../../cli/config/config-error.ts';
 import { loadConfig } from '../../../cli/config/load.ts';
-import { decodeKey } from '../../../controlplane/identity.ts';
+import { decodeKey } from '../../../controlplane/key-text.ts';
 import { ConfigDir, publicKeyText, seedText } from './config-dir.ts';
 
 let dir: ConfigDir;

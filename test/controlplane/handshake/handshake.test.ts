@@ -9,7 +9,8 @@ import {
 } from '../../../controlplane/handshake/handshake.ts';
 import type { HandshakeSecrets } from '../../../controlplane/handshake/handshake-secrets.ts';
 import { encodeTai64n } from '../../../controlplane/handshake/tai64n.ts';
-import { generateSeed, type Identity, identityFromSeed, KeyError } from '../../../controlplane/identity.ts';
+import { type Identity, identityFromSeed } from '../../../controlplane/identity.ts';
+import { generateSeed, KeyError } from '../../../controlplane/key-text.ts';
 import { flipped, hexOf } from '../hex.ts';
 
 const ALICE = identityFromSeed(new Uint8Array(32).fill(0xa1));

@@ -1,0 +1,23 @@
+/** What of the command definitions users are meant to see: for help, manual pages and completion. */
+import type { Command, Option } from 'commander';
+import { CliError, Exit } from './cli-error.ts';
+
+/** Name of the config's manual page. */
+export const CONFIG_PAGE = 'icx.toml';
+
+/** Commands that users are meant to see, without `help`. */
+export function visibleCommands(command: Command): Command[] {
+  const commands = command.createHelp().visibleCommands(command);
+  return commands.filter((child) => child.name() !== 'help');
+}
+
+/** @throws {CliError} when there is no such command. */
+export function findCommand(program: Command, name: string): Command {
+  const command = visibleCommands(program).find((candidate) => candidate.name() === name);
+  if (command !== undefined) return command;
+  throw new CliError(`there is no command ${name}`, 'icx --help lists them', Exit.usage);
+}
+
+export function visibleOptions(command: Command): Option[] {
+  return command.createHelp().visibleOptions(command);
+}
