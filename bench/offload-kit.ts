@@ -6,7 +6,8 @@ import { WasmCoalescer } from '../dataplane/wasm/wasm-coalescer.ts';
 import { WasmSegmenter } from '../dataplane/wasm/wasm-segmenter.ts';
 import { checksum, sumBytes } from '../dataplane/wire/checksum.ts';
 
-export const KINDS = ['TypeScript', 'WebAssembly'] as const;
+export const PLAIN = 'TypeScript';
+export const KINDS = [PLAIN, 'WebAssembly'] as const;
 export type Kind = (typeof KINDS)[number];
 
 const PAGES = 64;
@@ -29,7 +30,7 @@ export class OffloadKit {
     this.view = new DataView(memory.buffer);
     this.module = loadOffload(memory);
     const options = { memory: this, placesAt: At.places, tcp: true, udp: true };
-    const isPlain = kind === 'TypeScript';
+    const isPlain = kind === PLAIN;
     if (At.places + COALESCE_LEN > At.packet) throw new RangeError('places reach into the packets');
     this.segmenter = isPlain
       ? new PlainSegmenter(this)

@@ -1,6 +1,6 @@
 /** What does it cost to cut a super-packet, per packet that comes out? */
 import { bench } from './harness.ts';
-import { KINDS, OffloadKit } from './offload-kit.ts';
+import { KINDS, OffloadKit, PLAIN } from './offload-kit.ts';
 
 const CASES = [
   ['tcp', 60_660, 1_348],
@@ -14,6 +14,7 @@ bench(
   KINDS.flatMap((kind) =>
     CASES.map(([protocol, payloadLen, gsoSize]) => ({
       name: `${kind}, ${protocol} ${payloadLen} bytes by ${gsoSize}`,
+      ...(kind === PLAIN ? {} : { base: `${PLAIN}, ${protocol} ${payloadLen} bytes by ${gsoSize}` }),
       prepare() {
         const kit = new OffloadKit(kind);
         const { segmenter, packetAt } = kit;
