@@ -48,11 +48,13 @@ export class EngineKit {
     this.arena = new Arena(arenaLen + 65_536, true);
     this.sourceAt = this.arena.take(ENDPOINT_LEN);
     writeEndpoint(this.arena.view, this.sourceAt, parseEndpoint(UNDERLAY));
-    this.host = this.#makeEngine();
-    this.peers = this.#makeEngine();
-    const all = '0.0.0.0/0';
-    this.#addPeers(this.host, (prefix) => ({ dst: prefix, src: all }));
-    this.#addPeers(this.peers, (prefix) => ({ dst: `${dotted(HOST_ADDRESS)}/32`, src: prefix }));
+    this.host = makeHost(this.arena, topology);
+    this.peers = makeEngine(this.arena, topology.peers);
+    const dst = `${dotted(HOST_ADDRESS)}/32`;
+    for (let slot = 1; slot <= topology.peers; slot++) {
+      const routes = routesOf(topology, slot).map((route) => ({ dst, src: route.dst }));
+      this.peers.setPeer({ ...peerSettings(slot), routes });
+    }
   }
 
   /** Lets the host send, and its peers receive. */
@@ -63,37 +65,6 @@ export class EngineKit {
   /** Lets the peers send, and the host receive. */
   installInbound(): void {
     this.#install(this.peers, this.host, HOST_BIT);
-  }
-
-  /** The routes of one peer of the host's, in order. */
-  routesOf(slot: number): RouteSpec[] {
-    const { peers, routes } = this.#topology;
-    const own: RouteSpec[] = [];
-    for (let route = slot - 1; route < routes; route += peers) {
-      own.push({ dst: this.#prefix(route), src: '0.0.0.0/0' });
-    }
-    return own;
-  }
-
-  #makeEngine(): Engine {
-    const { arena } = this;
-    const slots = this.#topology.peers + 1;
-    const engine = new Engine({
-      memory: arena,
-      aead: opensslAead(arena, arena.base),
-      counters: new CounterBlock(CounterBlock.allocate(slots), slots),
-      flowHashKey: new Uint8Array(KEY_LEN),
-      controlPort: CONTROL_PORT,
-    });
-    engine.addNetwork(VNI);
-    return engine;
-  }
-
-  #addPeers(engine: Engine, toRoute: (prefix: string) => RouteSpec): void {
-    for (let slot = 1; slot <= this.#topology.peers; slot++) {
-      const routes = this.routesOf(slot).map(({ dst }) => toRoute(dst));
-      engine.setPeer({ ...peerSettings(slot), routes });
-    }
   }
 
   #install(sender: Engine, receiver: Engine, direction: number): void {
@@ -110,11 +81,38 @@ export class EngineKit {
       sender.installTx({ ...sa, key: keyOf(sa.spi) }, NOW_MS);
     }
   }
+}
 
-  #prefix(route: number): string {
-    const { lengths = 1 } = this.#topology;
-    return `${dotted(addressOf(route))}/${PREFIX_LENGTHS[route % lengths] ?? 32}`;
+/** A host that knows its peers and their routes, and has no SAs. */
+export function makeHost(arena: Arena, topology: Topology): Engine {
+  const engine = makeEngine(arena, topology.peers);
+  for (let slot = 1; slot <= topology.peers; slot++) {
+    engine.setPeer({ ...peerSettings(slot), routes: routesOf(topology, slot) });
   }
+  return engine;
+}
+
+/** The routes of one peer of the host's, in order. */
+export function routesOf({ peers, routes, lengths = 1 }: Topology, slot: number): RouteSpec[] {
+  const own: RouteSpec[] = [];
+  for (let route = slot - 1; route < routes; route += peers) {
+    const length = PREFIX_LENGTHS[route % lengths] ?? 32;
+    own.push({ dst: `${dotted(addressOf(route))}/${length}`, src: '0.0.0.0/0' });
+  }
+  return own;
+}
+
+function makeEngine(arena: Arena, peers: number): Engine {
+  const slots = peers + 1;
+  const engine = new Engine({
+    memory: arena,
+    aead: opensslAead(arena, arena.base),
+    counters: new CounterBlock(CounterBlock.allocate(slots), slots),
+    flowHashKey: new Uint8Array(KEY_LEN),
+    controlPort: CONTROL_PORT,
+  });
+  engine.addNetwork(VNI);
+  return engine;
 }
 
 /** All of a peer that is set but its routes. */
