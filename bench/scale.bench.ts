@@ -27,7 +27,8 @@ const TOPOLOGIES = [
   { peers: 1, routes: 100_000 },
   LARGEST,
 ] as const;
-const MIXED: Topology = { ...LARGEST, lengths: 8 };
+const LENGTHS = 8;
+const MIXED: Topology = { ...LARGEST, lengths: LENGTHS };
 /** Peers in use whose state the nearest caches hold. */
 const FEW = 100;
 const DIRECTIONS = ['encap', 'decap'] as const;
@@ -67,7 +68,9 @@ class ScaleKit {
   /** Address of the route whose turn it is. */
   nextAddress(): number {
     this.#turn = (this.#turn + 1) % this.#used;
-    return addressOf(((this.#routes >> 1) + this.#turn * STRIDE) % this.#routes);
+    // Of the shortest prefix length, the one that is asked last.
+    const first = (this.#routes >> 1) | (LENGTHS - 1);
+    return addressOf((first + this.#turn * STRIDE) % this.#routes);
   }
 }
 
