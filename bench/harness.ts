@@ -8,12 +8,12 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Case, type Effort, measure } from './measure.ts';
-import type { Figure, Figures } from './results.ts';
+import { type Figure, type Figures, perSecond } from './results.ts';
 import { ratio, summarize } from './statistics.ts';
 import { figure } from './text-table.ts';
 
-const THOROUGH: Effort = { runs: 7, runMs: 150 };
-const QUICK: Effort = { runs: 5, runMs: 60 };
+const THOROUGH: Effort = { runs: 7, runMs: 100 };
+const QUICK: Effort = { runs: 5, runMs: 40 };
 const NAME_LEN = 52;
 
 export interface Variant {
@@ -117,9 +117,4 @@ function line({ name, value, least, most, base, ratio: times }: Figure, unit: st
     `[${cell(least)} –${cell(most)} ]`,
     ...(times === null ? [] : [`${figure(times)} × ${base}`]),
   ].join('  ');
-}
-
-/** Millions a second, null where the unit is no time of one. */
-export function perSecond(value: number, unit: string): number | null {
-  return unit.startsWith('ns a ') ? 1_000 / value : null;
 }

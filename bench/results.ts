@@ -63,3 +63,8 @@ export type TunnelRounds = z.infer<typeof TUNNEL>;
 export type Comparison = z.infer<typeof COMPARISON>;
 export type BenchRecord = z.infer<typeof RECORD>;
 export type Results = z.infer<typeof RESULTS>;
+
+/** Millions a second, null where the unit is no time of one thing. */
+export function perSecond(value: number, unit: string): number | null {
+  return unit.startsWith('ns a ') ? 1_000 / value : null;
+}

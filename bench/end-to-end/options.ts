@@ -21,7 +21,7 @@ const MAX_ROUNDS = 100;
 const MAX_SECONDS = 600;
 const MAX_QUEUES = 64;
 /** Few rounds, as `npm run bench` makes them with everything else. */
-const ROUNDS = 3;
+const ROUNDS = 2;
 const SECONDS = 2;
 
 /**

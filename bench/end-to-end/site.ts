@@ -22,6 +22,8 @@ export class Site {
   /** Processes of the tunnel. */
   readonly pids: number[] = [];
   readonly directory = mkdtempSync(join(tmpdir(), 'icx-bench-'));
+  /** Files outside of the directory that go with the site. */
+  readonly leftovers: string[] = [];
   readonly #ended: string[] = [];
   readonly #onExit = () => this.close();
   readonly #noOffload: boolean;
@@ -95,6 +97,7 @@ export class Site {
     process.off('exit', this.#onExit);
     this.lab.removeSync();
     rmSync(this.directory, { recursive: true, force: true });
+    for (const path of this.leftovers) rmSync(path, { force: true });
   }
 
   #logEnd(host: HostName): string {

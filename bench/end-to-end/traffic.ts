@@ -5,6 +5,8 @@ import { finish, type Site } from './site.ts';
 const PORT = '5201';
 const PATIENCE_MS = 15_000;
 const PING_INTERVAL_MS = 10;
+/** Named, because machines have different ones as their default; one that paces would measure its pace. */
+export const CONGESTION_CONTROL = 'cubic';
 
 export interface TcpResult {
   readonly bitsPerSecond: number;
@@ -63,7 +65,7 @@ export async function tcp(
   seconds: number,
   args: readonly string[] = [],
 ): Promise<TcpResult> {
-  return parseTcp(await iperf(site, target, seconds, args));
+  return parseTcp(await iperf(site, target, seconds, ['-C', CONGESTION_CONTROL, ...args]));
 }
 
 /** As much UDP as host a can send to host b. */

@@ -1,6 +1,6 @@
 /** WireGuard: its implementation in Go, and the kernel's. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HOSTS, type HostName, OVERLAY4, UNDERLAY } from '../../cli/demo/lab.ts';
 import { hasKernelWireguard, missingPrograms } from './requirements.ts';
@@ -18,7 +18,7 @@ export const wireguardGo: Tunnel = {
   async start(site) {
     for (const host of HOSTS) {
       const socket = `/var/run/wireguard/${deviceOf(host)}.sock`;
-      rmSync(socket, { force: true });
+      site.leftovers.push(socket);
       site.start(host, ['wireguard-go', '--foreground', deviceOf(host)]);
       for (let waitedMs = 0; !existsSync(socket) && waitedMs < SOCKET_TIMEOUT_MS; waitedMs += 10)
         await sleep(10);

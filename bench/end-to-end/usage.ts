@@ -1,5 +1,6 @@
 /** CPU time and memory of processes, from /proc. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Of proc(5)'s times: USER_HZ, which is 100 on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -11,6 +12,12 @@ const StatAt = {
   childUserTicks: 13,
   childSystemTicks: 14,
 } as const;
+
+/** Of the line 'cpu' in /proc/stat: user to steal, without the guest times that user has in it. */
+const CPU_TIMES = 8;
+const IDLE_AT = 3;
+const IOWAIT_AT = 4;
+const BUSY_SAMPLE_MS = 300;
 
 export interface ProcessStat {
   readonly parent: number;
@@ -54,6 +61,26 @@ export function family(pids: readonly number[], stats: ReadonlyMap<number, Proce
     for (const [pid, { parent }] of stats) if (members.has(parent)) members.add(pid);
   }
   return [...members];
+}
+
+/**
+ * Share of the time that all cores together were not idle, from two readings of /proc/stat.
+ *
+ * @returns 0 to 1, NaN when no time passed.
+ */
+export function busyShare(before: string, after: string): number {
+  const times = (text: string) => (/^cpu +(.*)$/m.exec(text)?.[1] ?? '').split(' ').map(Number);
+  const earlier = times(before);
+  const spent = times(after).map((time, i) => time - (earlier[i] ?? 0));
+  const total = spent.slice(0, CPU_TIMES).reduce((sum, time) => sum + time, 0);
+  return 1 - ((spent[IDLE_AT] ?? 0) + (spent[IOWAIT_AT] ?? 0)) / total;
+}
+
+/** How busy the machine is while nothing of ours runs. */
+export async function currentBusyShare(): Promise<number> {
+  const before = read('/proc/stat');
+  await sleep(BUSY_SAMPLE_MS);
+  return busyShare(before, read('/proc/stat'));
 }
 
 function allStats(): Map<number, ProcessStat> {
