@@ -67,6 +67,24 @@ export class EngineKit {
     this.#install(this.peers, this.host, HOST_BIT);
   }
 
+  /** Lets the host seal a packet; parameters and result are those of Engine.encap, here and below. */
+  encapAtHost(packetAt: number, packetLen: number, frameAt: number): number {
+    return this.host.encap(packetAt, packetLen, frameAt, NOW_MS);
+  }
+
+  /** Lets the host open a frame of a peer's. */
+  decapAtHost(frameAt: number, frameLen: number, packetAt: number): number {
+    return this.host.decap(frameAt, frameLen, this.sourceAt, packetAt, NOW_MS);
+  }
+
+  encapAtPeers(packetAt: number, packetLen: number, frameAt: number): number {
+    return this.peers.encap(packetAt, packetLen, frameAt, NOW_MS);
+  }
+
+  decapAtPeers(frameAt: number, frameLen: number, packetAt: number): number {
+    return this.peers.decap(frameAt, frameLen, this.sourceAt, packetAt, NOW_MS);
+  }
+
   #install(sender: Engine, receiver: Engine, direction: number): void {
     for (let slot = 1; slot <= this.#topology.peers; slot++) {
       const sa = {

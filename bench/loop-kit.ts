@@ -66,11 +66,10 @@ export class LoopKit {
 
   /** @throws {Error} unless the peer opens the frames of the first `send` to so many bytes. */
   verifySent(frames: number, bytes: number): void {
-    const { peers, sourceAt } = this.#kit;
     let opened = 0;
     let at = this.#batchAt;
     for (const len of this.#frameLens.slice(0, frames)) {
-      opened += Math.max(0, peers.decap(at, len, sourceAt, this.#waitingAt, NOW_MS));
+      opened += Math.max(0, this.#kit.decapAtPeers(at, len, this.#waitingAt));
       at += len;
     }
     if (opened !== bytes) throw new Error(`${opened} of ${bytes} bytes opened at the peer`);
@@ -79,13 +78,12 @@ export class LoopKit {
   /** Lets the peer seal the placed packet `times` times for the next `receive`. */
   queue(times: number): void {
     const { segmenter } = this.#offload;
-    const { peers } = this.#kit;
     this.#frameLens.length = 0;
     let at = this.#waitingAt;
     for (let i = 0; i < times; i++) {
       segmenter.begin(this.#packetAt, this.#packetLen);
       for (let len = segmenter.next(); len > 0; len = segmenter.next()) {
-        const frameLen = peers.encap(segmenter.at, len, at, NOW_MS);
+        const frameLen = this.#kit.encapAtPeers(segmenter.at, len, at);
         if (frameLen <= 0 || at + frameLen > this.#waitingAt + WAITING_LEN) throw new Error('not sealed');
         this.#frameLens.push(frameLen);
         at += frameLen;
@@ -115,10 +113,9 @@ export class LoopKit {
 
   #open(frameAt: number, frameLen: number): void {
     const { coalescer } = this.#offload;
-    const engine = this.#kit.host;
     const at = coalescer.nextAt(Math.max(0, frameLen - SEALED_OVERHEAD));
-    const len = engine.decap(frameAt, frameLen, this.#kit.sourceAt, at, NOW_MS);
-    const peer = engine.lastPeer;
+    const len = this.#kit.decapAtHost(frameAt, frameLen, at);
+    const peer = this.#kit.host.lastPeer;
     if (len > 0 && peer !== null && coalescer.add(len, peer.slot)) this.#deliver();
   }
 

@@ -6,13 +6,16 @@
  * for thousands does not fit the CPU's nearest caches. Packets to 100 peers in turn, with the
  * tables as full, tell the two apart.
  */
-import { addressOf, EngineKit, HOST_ADDRESS, NOW_MS, type Topology } from './engine-kit.ts';
+import { SEALED_OVERHEAD } from '../dataplane/path/seal-frame.ts';
+import { addressOf, EngineKit, HOST_ADDRESS, type Topology } from './engine-kit.ts';
 import { bench, type Variant } from './harness.ts';
 import { writePacket } from './packets.ts';
 import type { Figure } from './results.ts';
 
 const PACKET_LEN = 64;
 const FRAME_STRIDE = 192;
+/** From the packet that is sealed. */
+const OPENED_AT = 256;
 const FRAMES = 512;
 const SOURCE_AT = 12;
 const DESTINATION_AT = 16;
@@ -78,21 +81,20 @@ function encap(load: Load) {
   const scale = new ScaleKit(load);
   const { kit, view, packetAt, framesAt } = scale;
   kit.installOutbound();
-  const { host } = kit;
   const slots = new Set<number>();
   let sealed = 0;
   const run = () => {
     sealed = 0;
     for (let i = 0; i < FRAMES; i++) {
       view.setUint32(packetAt + DESTINATION_AT, scale.nextAddress());
-      if (host.encap(packetAt, PACKET_LEN, framesAt, NOW_MS) > PACKET_LEN) sealed++;
+      if (kit.encapAtHost(packetAt, PACKET_LEN, framesAt) > PACKET_LEN) sealed++;
     }
   };
   for (let i = 0; i < FRAMES; i++) {
     view.setUint32(packetAt + DESTINATION_AT, scale.nextAddress());
-    const frameLen = host.encap(packetAt, PACKET_LEN, framesAt, NOW_MS);
-    slots.add(host.lastPeer?.slot ?? 0);
-    const opened = kit.peers.decap(framesAt, frameLen, kit.sourceAt, framesAt + FRAME_STRIDE, NOW_MS);
+    const frameLen = kit.encapAtHost(packetAt, PACKET_LEN, framesAt);
+    slots.add(kit.host.lastPeer?.slot ?? 0);
+    const opened = kit.decapAtPeers(framesAt, frameLen, framesAt + FRAME_STRIDE);
     if (opened === PACKET_LEN) sealed++;
   }
   verify(sealed, slots, load);
@@ -103,29 +105,28 @@ function decap(load: Load) {
   const scale = new ScaleKit(load);
   const { kit, view, packetAt, framesAt } = scale;
   kit.installInbound();
-  const { host, peers, sourceAt } = kit;
-  const frameLen = PACKET_LEN + 48;
+  const openedAt = packetAt + OPENED_AT;
+  const frameLen = PACKET_LEN + SEALED_OVERHEAD;
   const slots = new Set<number>();
   let opened = 0;
   const refill = () => {
     for (let i = 0; i < FRAMES; i++) {
       view.setUint32(packetAt + SOURCE_AT, scale.nextAddress());
-      if (peers.encap(packetAt, PACKET_LEN, framesAt + i * FRAME_STRIDE, NOW_MS) !== frameLen)
-        opened = -FRAMES;
+      if (kit.encapAtPeers(packetAt, PACKET_LEN, framesAt + i * FRAME_STRIDE) !== frameLen) opened = -FRAMES;
     }
   };
   const run = () => {
     opened = 0;
     for (let i = 0; i < FRAMES; i++) {
       const at = framesAt + i * FRAME_STRIDE;
-      if (host.decap(at, frameLen, sourceAt, packetAt + 256, NOW_MS) === PACKET_LEN) opened++;
+      if (kit.decapAtHost(at, frameLen, openedAt) === PACKET_LEN) opened++;
     }
   };
   refill();
   for (let i = 0; i < FRAMES; i++) {
     const at = framesAt + i * FRAME_STRIDE;
-    if (host.decap(at, frameLen, sourceAt, packetAt + 256, NOW_MS) === PACKET_LEN) opened++;
-    slots.add(host.lastPeer?.slot ?? 0);
+    if (kit.decapAtHost(at, frameLen, openedAt) === PACKET_LEN) opened++;
+    slots.add(kit.host.lastPeer?.slot ?? 0);
   }
   verify(opened, slots, load);
   return { packets: FRAMES, refill, run };
