@@ -11,7 +11,7 @@ const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 export function icx(queues: number | null, name = 'icx'): Tunnel {
   return {
     name,
-    about: () => `this build, AES-128-GCM, ${queues === null ? 'queues = "auto"' : `${queues} queues`}`,
+    about: () => `this build, AES-128-GCM, queues = ${queues ?? '"auto"'}`,
     target: OVERLAY4.b,
     missing: () => null,
     start(site) {
