@@ -46,6 +46,7 @@ async function main(): Promise<void> {
       value,
       least,
       most,
+      runs: rounds,
       base,
       ratio: i === 0 ? null : ratio(value, summaries[0]?.value ?? null),
     };
@@ -63,7 +64,6 @@ async function main(): Promise<void> {
     bench: 'flows',
     question,
     unit: UNIT,
-    runs: rounds,
     figures,
     notes: [],
   };

@@ -20,6 +20,8 @@ export interface Variant {
   readonly name: string;
   /** Name of the variant that this one is compared with. */
   readonly base?: string;
+  /** Processes of this variant, where they are not those of all. */
+  readonly processes?: number;
   /** Builds the case, checks that it does what it should, and gives what is measured. */
   prepare(): Case;
 }
@@ -65,7 +67,7 @@ export function bench(
     console.log(JSON.stringify(measure(own.prepare(), effort)));
     return;
   }
-  const { unit = 'ns a packet', processes = 1 } = options;
+  const { unit = 'ns a packet' } = options;
   console.log(question);
   const figures = measureAll(url, variants, options, values.quick === true ? ['--quick'] : []);
   const notes = [...(options.notes?.(figures) ?? [])];
@@ -75,7 +77,6 @@ export function bench(
     bench: basename(fileURLToPath(url)).replace(/\.bench\.[jt]s$/, ''),
     question,
     unit,
-    runs: effort.runs * processes,
     figures,
     notes,
   };
@@ -91,19 +92,27 @@ function measureAll(
   const { unit = 'ns a packet', nsPerUnit = 1, processes = 1, nodeFlags = [] } = options;
   const runs = variants.map((): number[] => []);
   const figures: Figure[] = [];
-  for (let round = 1; round <= processes; round++) {
-    for (const [i, { name, base = null }] of variants.entries()) {
-      const argv = [...nodeFlags, fileURLToPath(url), '--variant', name, ...args];
+  const conclude = (i: number, { name, base }: Variant) => {
+    const own = runs[i] ?? [];
+    const summary = summarize(own);
+    const compared = figures.find((other) => other.name === base)?.value ?? null;
+    const times = ratio(summary.value, compared);
+    const concluded: Figure = { name, ...summary, runs: own.length, base: base ?? null, ratio: times };
+    figures.push(concluded);
+    console.log(line(concluded, unit));
+  };
+  const rounds = Math.max(...variants.map((variant) => variant.processes ?? processes));
+  for (let round = 1; round <= rounds; round++) {
+    if (rounds > 1) console.error(`  process ${round} of ${rounds} of each case`);
+    for (const [i, variant] of variants.entries()) {
+      if (round > (variant.processes ?? processes)) continue;
+      const argv = [...nodeFlags, fileURLToPath(url), '--variant', variant.name, ...args];
       const measured = JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8' })) as number[];
       runs[i]?.push(...measured.map((value) => value / nsPerUnit));
-      if (round < processes) continue;
-      const summary = summarize(runs[i] ?? []);
-      const compared = figures.find((other) => other.name === base)?.value ?? null;
-      const own: Figure = { name, ...summary, base, ratio: ratio(summary.value, compared) };
-      figures.push(own);
-      console.log(line(own, unit));
+      if (rounds === 1) conclude(i, variant);
     }
   }
+  if (rounds > 1) variants.forEach((variant, i) => void conclude(i, variant));
   return figures;
 }
 

@@ -29,7 +29,7 @@ export function replaceTables(document: string, tables: string): string {
   return `${document.slice(0, begin + BEGIN.length)}\n\n${tables}\n\n${document.slice(end)}`;
 }
 
-function renderFigures({ bench, question, unit, runs, figures, notes }: Figures): string {
+function renderFigures({ bench, question, unit, figures, notes }: Figures): string {
   const isCompared = figures.some(({ ratio }) => ratio !== null);
   const isTimed = perSecond(1, unit) !== null;
   const columns: Column[] = [
@@ -46,8 +46,15 @@ function renderFigures({ bench, question, unit, runs, figures, notes }: Figures)
     ...(isTimed ? [figure(perSecond(own.value, unit))] : []),
     ...(isCompared ? [ratioText(own)] : []),
   ]);
-  const heading = `### ${capitalize(question)}\n\n\`${bench}\`, medians of ${runs} runs.`;
+  const heading = `### ${capitalize(question)}\n\n\`${bench}\`, medians of ${runsText(figures)} runs.`;
   return [heading, markdownTable(columns, rows), ...listOf(notes)].join('\n\n');
+}
+
+/** '7', or '10 to 35' where some were run oftener. */
+function runsText(figures: readonly Figure[]): string {
+  const runs = figures.map((own) => own.runs);
+  const [least, most] = [Math.min(...runs), Math.max(...runs)];
+  return least === most ? `${least}` : `${least} to ${most}`;
 }
 
 function ratioText({ ratio, base }: Figure): string {

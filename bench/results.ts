@@ -7,6 +7,7 @@ const FIGURE = z.object({
   value: z.number(),
   least: z.number(),
   most: z.number(),
+  runs: z.number(),
   /** Name of the figure that this one is compared with, null for none. */
   base: z.string().nullable(),
   /** `value` in units of the base's. */
@@ -20,7 +21,6 @@ const FIGURES = z.object({
   question: z.string(),
   /** What `value` counts: 'ns a packet'. */
   unit: z.string(),
-  runs: z.number(),
   figures: z.array(FIGURE),
   notes: z.array(z.string()),
 });

@@ -8,10 +8,9 @@ const FIGURES = {
   bench: 'seal',
   question: 'sealing packets',
   unit: 'ns a packet',
-  runs: 7,
   figures: [
-    { name: 'slow', value: 1_000, least: 900, most: 1_100, base: null, ratio: null },
-    { name: 'fast', value: 250, least: 240, most: 260, base: 'slow', ratio: 0.25 },
+    { name: 'slow', value: 1_000, least: 900, most: 1_100, runs: 7, base: null, ratio: null },
+    { name: 'fast', value: 250, least: 240, most: 260, runs: 7, base: 'slow', ratio: 0.25 },
   ],
   notes: ['flat'],
 } as const;
@@ -56,6 +55,12 @@ describe('renderReport()', () => {
     expect(text).toContain('| slow | 1,000 | 900 – 1,100 | 1.00 |  |');
     expect(text).toContain('| fast | 250 | 240 – 260 | 4.00 | 0.250 × slow |');
     expect(text).toContain('- flat');
+  });
+
+  test('says so where some cases were run oftener', () => {
+    const [slow, fast] = FIGURES.figures;
+    const text = renderReport(results({ ...FIGURES, figures: [slow, { ...fast, runs: 35 }] }));
+    expect(text).toContain('medians of 7 to 35 runs');
   });
 
   test('leaves out the rate of what is no time, and the ratio where nothing is compared', () => {
