@@ -13,6 +13,8 @@ const SMALL_LEN = 64;
 const IDLE_PINGS = 100;
 /** Of the TCP stream before the pings that it disturbs. */
 const LEAD_MS = 300;
+/** Before the pings of an idle tunnel, which come when its code and its caches are warm. */
+const SETTLE_MS = 500;
 const GIB = 2 ** 30;
 
 export interface CellSettings {
@@ -53,9 +55,6 @@ export function measureCell(
       round[key] = value;
       onMetric(key, value);
     };
-    const idle = await pings(site, target, IDLE_PINGS);
-    note('rttMedian', median(idle));
-    note('rttP99', percentile(idle, 0.99));
     const cpuBefore = cpuSeconds(site.pids);
     const { bitsPerSecond, bytes } = await tcp(site, target, seconds);
     const cpuSpent = cpuSeconds(site.pids) - cpuBefore;
@@ -65,6 +64,10 @@ export function measureCell(
     note('tcp4', (await tcp(site, target, seconds, ['-P', '4'])).bitsPerSecond / 1e9);
     note('tcpReverse', (await tcp(site, target, seconds, ['-R'])).bitsPerSecond / 1e9);
     note('rttLoaded', await loadedRtt(site, target, seconds));
+    await sleep(SETTLE_MS);
+    const idle = await pings(site, target, IDLE_PINGS);
+    note('rttMedian', median(idle));
+    note('rttP99', percentile(idle, 0.99));
     note('udpLarge', (await udp(site, target, seconds, MTU - UDP_OVERHEAD)).bitsPerSecond / 1e9);
     note('udpSmall', (await udp(site, target, seconds, SMALL_LEN)).packetsPerSecond / 1e3);
     note('rss', hasProcesses ? peakRssBytes(site.pids) / 1e6 : null);
