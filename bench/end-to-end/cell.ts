@@ -13,7 +13,9 @@ const SMALL_LEN = 64;
 const IDLE_PINGS = 100;
 /** Of the TCP stream before the pings that it disturbs. */
 const LEAD_MS = 300;
-/** Before the pings of an idle tunnel, which come when its code and its caches are warm. */
+/** Of a stream that is not measured: what compiles its code as it runs starts slowly. */
+const WARM_UP_SECONDS = 1;
+/** Before the pings of an idle tunnel. */
 const SETTLE_MS = 500;
 const GIB = 2 ** 30;
 
@@ -55,6 +57,7 @@ export function measureCell(
       round[key] = value;
       onMetric(key, value);
     };
+    await tcp(site, target, WARM_UP_SECONDS);
     const cpuBefore = cpuSeconds(site.pids);
     const { bitsPerSecond, bytes } = await tcp(site, target, seconds);
     const cpuSpent = cpuSeconds(site.pids) - cpuBefore;
