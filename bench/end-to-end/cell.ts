@@ -57,6 +57,7 @@ export function measureCell(
       round[key] = value;
       onMetric(key, value);
     };
+    note('rttFresh', median(await pings(site, target, IDLE_PINGS)));
     await tcp(site, target, WARM_UP_SECONDS);
     const cpuBefore = cpuSeconds(site.pids);
     const { bitsPerSecond, bytes } = await tcp(site, target, seconds);

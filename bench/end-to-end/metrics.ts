@@ -12,6 +12,7 @@ export const METRICS = [
   { key: 'tcpReverse', title: 'TCP reverse', unit: 'Gbit/s' },
   { key: 'udpSmall', title: 'UDP 64 B', unit: 'kpps' },
   { key: 'udpLarge', title: 'UDP largest', unit: 'Gbit/s' },
+  { key: 'rttFresh', title: 'RTT before traffic', unit: 'ms' },
   { key: 'rttMedian', title: 'RTT median', unit: 'ms' },
   { key: 'rttP99', title: 'RTT p99', unit: 'ms' },
   { key: 'rttLoaded', title: 'RTT under TCP', unit: 'ms' },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { METRICS } from '../../../bench/end-to-end/metrics.ts';
 import { medianOf, summaryTables } from '../../../bench/end-to-end/summary.ts';
 import type { Comparison, TunnelRounds } from '../../../bench/results.ts';
 
@@ -49,7 +50,9 @@ describe('summaryTables()', () => {
       ['plain', '1.00'],
       ['icx', '0.500'],
     ]);
-    expect(ratios?.rows.at(1)?.at(9)).toBe('–');
+    const cpuAt = 1 + METRICS.findIndex(({ key }) => key === 'cpu');
+    expect(medians?.rows.at(1)?.at(cpuAt)).toBe('3.00 (2.00–4.00)');
+    expect(ratios?.rows.at(1)?.at(cpuAt)).toBe('–');
   });
 
   test('leaves out tunnels that never ran, and ratios to one of them', () => {
