@@ -3,7 +3,7 @@
  * Each packet is copied to its place once, as opening it would put it there.
  */
 import { bench } from './harness.ts';
-import { KINDS, OffloadKit } from './offload-kit.ts';
+import { KINDS, OffloadKit, PLAIN } from './offload-kit.ts';
 
 /** Protocol, flows that interleave packet by packet, payload of each packet. */
 const CASES = [
@@ -23,6 +23,7 @@ bench(
   KINDS.flatMap((kind) =>
     CASES.map(([protocol, flows, payloadLen]) => ({
       name: `${kind}, ${protocol}, ${flows} flows, ${payloadLen} bytes`,
+      ...(kind === PLAIN ? {} : { base: `${PLAIN}, ${protocol}, ${flows} flows, ${payloadLen} bytes` }),
       prepare() {
         const kit = new OffloadKit(kind);
         const { coalescer, bytes } = kit;
