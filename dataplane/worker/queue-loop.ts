@@ -7,7 +7,7 @@
  */
 import type { Arena } from '../io/arena.ts';
 import { drainEventFd } from '../io/eventfd.ts';
-import { poll } from '../io/libc.ts';
+import { poll, schedYield } from '../io/libc.ts';
 import type { Coalescer } from '../path/coalesce.ts';
 import { DropCode } from '../path/drop.ts';
 import type { Engine } from '../path/engine.ts';
@@ -21,6 +21,7 @@ import { KeepaliveTimer } from './keepalive-timer.ts';
 import type { WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import type { Offload } from './offload-select.ts';
+import { WaitWindow } from './wait-window.ts';
 
 /** Frames sealed, or opened, before the other side has its turn: some 100 µs. */
 const TURN_FRAMES = 128;
@@ -58,6 +59,7 @@ export class QueueLoop implements SendEvents {
   readonly #segmenter: Segmenter;
   readonly #coalescer: Coalescer;
   readonly #events: QueueLoopEvents;
+  readonly #window = new WaitWindow();
   #pathReportedAtMs = 0;
 
   constructor(setup: WorkerSetup, arena: Arena, engine: Engine, offload: Offload, events: QueueLoopEvents) {
@@ -94,10 +96,26 @@ export class QueueLoop implements SendEvents {
 
   /** Waits for something to do, and gives each side one turn. @returns The time. */
   turn(timeoutMs: number): number {
-    const ready = poll(this.#arena.base + this.#pollAt, 3, timeoutMs);
+    const windowMs = Math.min(timeoutMs, this.#window.ms);
+    const ready = windowMs > 0 ? this.#look(windowMs, timeoutMs) : this.#poll(timeoutMs);
     const now = nowMs();
     if (ready > 0) this.#move(now);
     return now;
+  }
+
+  /** Waits after a request: awake at first. @returns As `#poll`. */
+  #look(windowMs: number, timeoutMs: number): number {
+    const startedAtMs = nowMs();
+    let ready = this.#poll(0);
+    for (; ready === 0 && nowMs() - startedAtMs < windowMs; ready = this.#poll(0)) schedYield();
+    if (ready === 0) ready = this.#poll(timeoutMs);
+    this.#window.waited(nowMs() - startedAtMs);
+    return ready;
+  }
+
+  /** @returns How many of the poll set are ready. */
+  #poll(timeoutMs: number): number {
+    return poll(this.#arena.base + this.#pollAt, 3, timeoutMs);
   }
 
   /** Sends one keepalive on this queue's lane, if the peer has one. */
@@ -125,9 +143,10 @@ export class QueueLoop implements SendEvents {
   /** Gives each side one turn, if it has something. */
   #move(now: number): void {
     const tun = this.#ready(Poll.tun);
+    let sent = 0;
     if ((tun & POLLERR) !== 0) this.#loseInterface();
-    else if (tun !== 0) this.#moveTx(now);
-    if (this.#ready(Poll.udp) !== 0) this.#moveRx(now);
+    else if (tun !== 0) sent = this.#moveTx(now);
+    this.#window.turned(sent, this.#ready(Poll.udp) === 0 ? 0 : this.#moveRx(now));
   }
 
   /** It would be ready for ever; poll passes over negative descriptors. */
@@ -136,13 +155,16 @@ export class QueueLoop implements SendEvents {
     this.#events.onInterfaceLost();
   }
 
-  #moveTx(now: number): void {
-    for (let frames = 0; frames < TURN_FRAMES; ) {
+  /** @returns Packets taken. */
+  #moveTx(now: number): number {
+    let frames = 0;
+    while (frames < TURN_FRAMES) {
       const len = this.#tun.receive();
       if (len === 0) break;
       frames += this.#seal(len, now);
     }
     this.#sender.flush();
+    return frames;
   }
 
   /** Seals what the TUN queue gave. @returns How many packets that was. */
@@ -169,9 +191,11 @@ export class QueueLoop implements SendEvents {
     return count;
   }
 
-  #moveRx(now: number): void {
+  /** @returns Frames taken. */
+  #moveRx(now: number): number {
     const receiver = this.#receiver;
-    for (let frames = 0; frames < TURN_FRAMES || receiver.hasMore; ) {
+    let frames = 0;
+    while (frames < TURN_FRAMES || receiver.hasMore) {
       const len = receiver.receive();
       if (len < 0) break;
       const { batchAt, segmentLen } = receiver;
@@ -183,6 +207,7 @@ export class QueueLoop implements SendEvents {
       } while (offset < len);
     }
     if (this.#coalescer.flush()) this.#deliver();
+    return frames;
   }
 
   #open(frameAt: number, frameLen: number, now: number): void {
