@@ -3,7 +3,7 @@
 import type { RouteEntry } from './route-entry.ts';
 
 export class OwnedRoutes<Owner> {
-  /** The oldest route of each owner; its `previous` is the newest. */
+  /** The oldest route of each owner; its `previous` is the newest, whose `next` it is. */
   private readonly oldest = new Map<Owner, RouteEntry<Owner>>();
 
   add(entry: RouteEntry<Owner>): void {
@@ -26,6 +26,10 @@ export class OwnedRoutes<Owner> {
     next.previous = previous;
     entry.previous = entry;
     entry.next = entry;
+  }
+
+  oldestOf(owner: Owner): RouteEntry<Owner> | undefined {
+    return this.oldest.get(owner);
   }
 
   /** The owner's routes in the order in which they were added, a copy. */

@@ -11,6 +11,11 @@ export interface Prefix {
   readonly length: number;
 }
 
+/** Prefix lengths by their only text: no sign, no leading zero. */
+const LENGTHS: ReadonlyMap<string, number> = new Map(
+  Array.from({ length: 129 }, (_, length) => [String(length), length]),
+);
+
 /** Address bits of a family. */
 export function addressBits(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
@@ -38,8 +43,8 @@ export function parsePrefix(text: string): Prefix {
   const { family, words } = ip;
   const bits = addressBits(family);
   if (slashAt < 0) return { family, words, length: bits };
-  const length = parseLength(text.slice(slashAt + 1));
-  if (!(length <= bits)) {
+  const length = LENGTHS.get(text.slice(slashAt + 1));
+  if (length === undefined || length > bits) {
     throw new RangeError(`'${text}' is no prefix: expected a length of 0 to ${bits} behind the slash`);
   }
   if (hasHostBits(words, length)) {
@@ -51,11 +56,6 @@ export function parsePrefix(text: string): Prefix {
 
 function addressText(text: string, slashAt: number): string {
   return slashAt < 0 ? text : text.slice(0, slashAt);
-}
-
-/** NaN for what is no number in canonical form. */
-function parseLength(text: string): number {
-  return /^(0|[1-9][0-9]{0,2})$/.test(text) ? Number(text) : Number.NaN;
 }
 
 function hasHostBits(words: IpWords, length: number): boolean {

@@ -56,6 +56,13 @@ export class RouteEntry<Owner> {
     return { family: this.family, words, length: this.srcLength };
   }
 
+  /** Whether it is exactly this route. */
+  isFor(dst: Prefix, src: Prefix): boolean {
+    return (
+      dst.family === this.family && src.family === this.family && this.hasDst(dst) && this.hasSource(src)
+    );
+  }
+
   /** The first route from here on that is for the source at `at`. Allocates nothing. */
   match(view: DataView, at: number): RouteEntry<Owner> | null {
     let entry: RouteEntry<Owner> | null = this;
@@ -87,6 +94,16 @@ export class RouteEntry<Owner> {
     if (length <= 64) return true;
     if (((view.getInt32(at + 8) ^ this.src2) & wordMask(length, 2)) !== 0) return false;
     return length <= 96 || ((view.getInt32(at + 12) ^ this.src3) & wordMask(length, 3)) === 0;
+  }
+
+  private hasDst({ words, length }: Prefix): boolean {
+    return (
+      length === this.dstLength &&
+      (words[0] | 0) === this.dst0 &&
+      (words[1] | 0) === this.dst1 &&
+      (words[2] | 0) === this.dst2 &&
+      (words[3] | 0) === this.dst3
+    );
   }
 
   private hasSource({ words, length }: Prefix): boolean {

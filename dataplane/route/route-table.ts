@@ -63,15 +63,20 @@ export class RouteTable<Owner extends object> {
   replaceOwned(owner: Owner, routes: Iterable<Route>): void {
     const mark = ++this.replacements;
     const added: RouteEntry<Owner>[] = [];
+    // Routes mostly come in the order of the last time: then none needs to be searched for.
+    let expected = this.owned.oldestOf(owner);
     try {
       for (const { dst, src } of routes) {
-        const known = this.own(dst, src, owner);
+        const known = expected?.isFor(dst, src) ? expected : this.own(dst, src, owner);
         if (known?.mark === mark) {
           throw new RangeError(`Cannot use routes: ${formatRoute({ dst, src })} comes twice`);
         }
         const entry = known ?? new RouteEntry(dst, src, owner);
         entry.mark = mark;
-        if (known !== null) continue;
+        if (known !== null) {
+          expected = known.next;
+          continue;
+        }
         this.insert(entry);
         added.push(entry);
       }
