@@ -1,5 +1,5 @@
 /** Networks by VNI and peers by slot, with every change checked before anything is touched. */
-import type { PeerSpec, RouteSpec } from '../contract.ts';
+import type { PeerSpec, RouteSpec, SaSpec } from '../contract.ts';
 import { type Prefix, parsePrefix } from '../route/prefix.ts';
 import type { Route } from '../route/route-table.ts';
 import { parseEndpoint } from '../wire/endpoint.ts';
@@ -68,6 +68,13 @@ export class PeerTable {
     const peer = this.#peers.get(slot);
     if (peer === undefined) throw new RangeError(`No peer has slot ${slot}`);
     return peer;
+  }
+
+  /** @throws {RangeError} when no peer has the SA's slot, or one of another network. */
+  ownerOf(sa: SaSpec): Peer {
+    const peer = this.require(sa.slot);
+    if (peer.vni === sa.vni) return peer;
+    throw new RangeError(`Cannot install an SA of network ${sa.vni}: peer slot ${sa.slot} is in ${peer.vni}`);
   }
 
   /**
