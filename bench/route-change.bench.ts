@@ -58,6 +58,21 @@ function reload(topology: Topology): Variant {
   };
 }
 
+/** As an embedder changes a peer that learns its routes one by one. */
+function single(topology: Topology): Variant {
+  return {
+    name: `added alone to the ${text(topology.routes / topology.peers)} of a peer and removed again`,
+    base: SMALL,
+    prepare() {
+      const host = makeHost(new Arena(ARENA_LEN), topology);
+      const run = () => {
+        if (!host.addRoute(1, ADDED) || !host.removeRoute(1, ADDED)) throw new Error('not changed');
+      };
+      return { packets: 1, run };
+    },
+  };
+}
+
 bench(
   import.meta.url,
   'changing one route',
@@ -66,6 +81,7 @@ bench(
     reload({ peers: 1, routes: 10 }),
     reload({ peers: 10_000, routes: 100_000 }),
     reload({ peers: 1, routes: 100_000 }),
+    single({ peers: 1, routes: 100_000 }),
   ],
   { unit: 'µs a change', nsPerUnit: 1_000 },
 );

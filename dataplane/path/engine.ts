@@ -82,10 +82,7 @@ export class Engine {
     this.#peers.set(spec);
   }
 
-  /**
-   * Removes a peer with its routes; its SAs are destroyed, and its counts become those of no
-   * known peer. An unknown slot is fine.
-   */
+  /** Removes a peer with routes and SAs; its counts become those of no known peer. An unknown slot is fine. */
   removePeer(slot: number): void {
     const peer = this.#peers.peer(slot);
     if (peer === undefined) return;
@@ -109,16 +106,25 @@ export class Engine {
     this.#peers.replaceRoutes(slot, routes);
   }
 
+  /** Adds a route to the peer's. @returns Whether it is new. @throws as `replaceRoutes`. */
+  addRoute(slot: number, route: RouteSpec): boolean {
+    return this.#peers.addRoute(slot, route);
+  }
+
+  /** Removes one of the peer's routes. @returns Whether it was there. @throws {RangeError} as `setPeer`. */
+  removeRoute(slot: number, route: RouteSpec): boolean {
+    return this.#peers.removeRoute(slot, route);
+  }
+
   /**
-   * Accepts packets under an SPI of ours from now on. The key bytes are overwritten whatever
-   * comes of it, here and in the two methods below.
+   * Accepts packets under an SPI of ours from now on. The key is overwritten in any case, here and below.
    *
    * @throws {SaError} when a guard refuses: SPI 0 or in use, key length, the send SA's key.
    * @throws {RangeError} for an unknown slot or a lifetime out of range. Nothing changed then.
    */
   installRx(sa: SaSpec, nowMs: number): void {
     try {
-      this.#sas.installRx(this.#ownerOf(sa), sa, nowMs);
+      this.#sas.installRx(this.#peers.ownerOf(sa), sa, nowMs);
     } finally {
       sa.key.fill(0);
     }
@@ -133,7 +139,7 @@ export class Engine {
    */
   installTx(sa: SaSpec, nowMs: number): void {
     try {
-      this.#sas.installTx(this.#ownerOf(sa), sa, nowMs);
+      this.#sas.installTx(this.#peers.ownerOf(sa), sa, nowMs);
     } finally {
       sa.key.fill(0);
     }
@@ -291,11 +297,5 @@ export class Engine {
   txProgress(slot: number): SaProgress | null {
     const peer = this.#peers.peer(slot);
     return peer === undefined ? null : this.#sas.txProgress(peer);
-  }
-
-  #ownerOf(sa: SaSpec): Peer {
-    const peer = this.#peers.require(sa.slot);
-    if (peer.vni === sa.vni) return peer;
-    throw new RangeError(`Cannot install an SA of network ${sa.vni}: peer slot ${sa.slot} is in ${peer.vni}`);
   }
 }

@@ -1,6 +1,6 @@
 /** Networks by VNI and peers by slot, with every change checked before anything is touched. */
-import type { PeerSpec, RouteSpec } from '../contract.ts';
-import { parsePrefix } from '../route/prefix.ts';
+import type { PeerSpec, RouteSpec, SaSpec } from '../contract.ts';
+import { type Prefix, parsePrefix } from '../route/prefix.ts';
 import type { Route } from '../route/route-table.ts';
 import { parseEndpoint } from '../wire/endpoint.ts';
 import { Network } from './network.ts';
@@ -70,6 +70,13 @@ export class PeerTable {
     return peer;
   }
 
+  /** @throws {RangeError} when no peer has the SA's slot, or one of another network. */
+  ownerOf(sa: SaSpec): Peer {
+    const peer = this.require(sa.slot);
+    if (peer.vni === sa.vni) return peer;
+    throw new RangeError(`Cannot install an SA of network ${sa.vni}: peer slot ${sa.slot} is in ${peer.vni}`);
+  }
+
   /**
    * Adds a peer or changes one; its SAs are not touched.
    *
@@ -90,9 +97,8 @@ export class PeerTable {
       );
     }
     const configured = spec.endpoint === null ? null : parseEndpoint(spec.endpoint);
-    const routes = parseRoutes(spec.routes);
     const peer = known ?? new Peer(spec.slot, network);
-    network.routes.replaceOwned(peer, routes);
+    network.routes.replaceOwned(peer, parsed(spec.routes));
     network.leave(peer);
     peer.configure(spec, configured);
     network.join(peer);
@@ -103,7 +109,19 @@ export class PeerTable {
   /** @throws {RangeError | RouteCollisionError} as `set`, with nothing changed. */
   replaceRoutes(slot: number, routes: readonly RouteSpec[]): void {
     const peer = this.require(slot);
-    peer.network.routes.replaceOwned(peer, parseRoutes(routes));
+    peer.network.routes.replaceOwned(peer, parsed(routes));
+  }
+
+  /** Adds one route to a peer's. @returns Whether it is new. @throws as `replaceRoutes`. */
+  addRoute(slot: number, route: RouteSpec): boolean {
+    const peer = this.require(slot);
+    return peer.network.routes.add(parsePrefix(route.dst), parsePrefix(route.src), peer);
+  }
+
+  /** Removes one of a peer's routes. @returns Whether it was there. @throws {RangeError} as `set`. */
+  removeRoute(slot: number, route: RouteSpec): boolean {
+    const peer = this.require(slot);
+    return peer.network.routes.remove(parsePrefix(route.dst), parsePrefix(route.src), peer);
   }
 
   /** Forgets a peer and its routes. */
@@ -120,8 +138,15 @@ export class PeerTable {
   }
 }
 
-function parseRoutes(routes: readonly RouteSpec[]): Route[] {
-  return routes.map(({ dst, src }) => ({ dst: parsePrefix(dst), src: parsePrefix(src) }));
+/** One by one, so that 100,000 of them are never there at once; most share their source's text. */
+function* parsed(routes: readonly RouteSpec[]): Generator<Route> {
+  let srcText = '';
+  let src: Prefix | undefined;
+  for (const route of routes) {
+    if (src === undefined || route.src !== srcText) src = parsePrefix(route.src);
+    srcText = route.src;
+    yield { dst: parsePrefix(route.dst), src };
+  }
 }
 
 function checkSpec(spec: PeerSpec, capacity: number): void {

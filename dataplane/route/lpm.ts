@@ -28,7 +28,10 @@ export class Lpm<T> {
   insert(prefix: Prefix, value: T): void {
     this.requireFamily(prefix);
     if (prefix.length === 0) this.fallback = value;
-    else this.tableFor(prefix.length).set(...prefix.words, value);
+    else {
+      const { words } = prefix;
+      this.tableFor(prefix.length).set(words[0], words[1], words[2], words[3], value);
+    }
   }
 
   /** Removes exactly this prefix. @returns Whether it was there. @throws {TypeError} as insert(). */
@@ -48,12 +51,17 @@ export class Lpm<T> {
   get(prefix: Prefix): T | undefined {
     this.requireFamily(prefix);
     if (prefix.length === 0) return this.fallback;
-    return this.tables.find((table) => table.length === prefix.length)?.find(...prefix.words);
+    const { words, length } = prefix;
+    for (const table of this.tables) {
+      if (table.length === length) return table.find(words[0], words[1], words[2], words[3]);
+    }
+    return undefined;
   }
 
-  /** Whether there is no prefix at all. */
-  get isEmpty(): boolean {
-    return this.fallback === undefined && this.tables.length === 0;
+  /** All values, in no order; finish before changing anything. */
+  *values(): Generator<T> {
+    if (this.fallback !== undefined) yield this.fallback;
+    for (const table of this.tables) yield* table.all();
   }
 
   /**

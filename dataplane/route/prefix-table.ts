@@ -45,6 +45,11 @@ export class PrefixTable<T> {
     return this.used;
   }
 
+  /** All values, in no order. */
+  *all(): Generator<T> {
+    for (const value of this.values) if (value !== undefined) yield value;
+  }
+
   /** Value of the prefix that covers an address; bits behind the length are ignored. Allocates nothing. */
   find(w0: number, w1: number, w2: number, w3: number): T | undefined {
     const masks = this.masks;

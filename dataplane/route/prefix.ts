@@ -11,6 +11,11 @@ export interface Prefix {
   readonly length: number;
 }
 
+/** Prefix lengths by their only text: no sign, no leading zero. */
+const LENGTHS: ReadonlyMap<string, number> = new Map(
+  Array.from({ length: 129 }, (_, length) => [String(length), length]),
+);
+
 /** Address bits of a family. */
 export function addressBits(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
@@ -30,22 +35,36 @@ export function wordMask(length: number, index: number): number {
  * @see RFC 4632 §3.1, RFC 4291 §2.3
  */
 export function parsePrefix(text: string): Prefix {
-  const [addressText = '', lengthText, ...rest] = text.split('/');
-  const ip = rest.length === 0 ? parseIp(addressText) : null;
+  const slashAt = text.indexOf('/');
+  const ip = text.lastIndexOf('/') === slashAt ? parseIp(addressText(text, slashAt)) : null;
   if (ip === null) {
     throw new RangeError(`'${text}' is no prefix: expected one such as 10.0.0.0/8 or fd00::/8`);
   }
-  const bits = addressBits(ip.family);
-  if (lengthText === undefined) return { ...ip, length: bits };
-  const length = Number(lengthText);
-  if (!/^(0|[1-9][0-9]{0,2})$/.test(lengthText) || length > bits) {
+  const { family, words } = ip;
+  const bits = addressBits(family);
+  if (slashAt < 0) return { family, words, length: bits };
+  const length = LENGTHS.get(text.slice(slashAt + 1));
+  if (length === undefined || length > bits) {
     throw new RangeError(`'${text}' is no prefix: expected a length of 0 to ${bits} behind the slash`);
   }
-  const prefix: Prefix = { family: ip.family, words: maskWords(ip.words, length), length };
-  if (!sameWords(prefix.words, ip.words)) {
+  if (hasHostBits(words, length)) {
+    const prefix: Prefix = { family, words: maskWords(words, length), length };
     throw new RangeError(`${text} has host bits set: did you mean ${formatPrefix(prefix)}?`);
   }
-  return prefix;
+  return { family, words, length };
+}
+
+function addressText(text: string, slashAt: number): string {
+  return slashAt < 0 ? text : text.slice(0, slashAt);
+}
+
+function hasHostBits(words: IpWords, length: number): boolean {
+  return (
+    (words[0] & ~wordMask(length, 0)) !== 0 ||
+    (words[1] & ~wordMask(length, 1)) !== 0 ||
+    (words[2] & ~wordMask(length, 2)) !== 0 ||
+    (words[3] & ~wordMask(length, 3)) !== 0
+  );
 }
 
 /** Canonical CIDR text, always with a length. @see RFC 5952 */

@@ -6,10 +6,13 @@
  * a peer must be one whose reply would go to that peer.
  */
 
+import { type Destination, withoutRoute, withRoute } from './destination.ts';
 import { Lpm } from './lpm.ts';
+import { OwnedRoutes } from './owned-routes.ts';
 import { OwnerCache } from './owner-cache.ts';
 import { addressBits, formatPrefix, type Prefix } from './prefix.ts';
 import { RouteCollisionError } from './route-collision-error.ts';
+import { RouteEntry } from './route-entry.ts';
 
 export interface Route {
   readonly dst: Prefix;
@@ -20,26 +23,14 @@ export interface Route {
 export const RouteCheck = { ok: 0, sourceNotAllowed: 1, destinationNotAllowed: 2 } as const;
 export type RouteCheck = (typeof RouteCheck)[keyof typeof RouteCheck];
 
-interface Entry<Owner> extends Route {
-  readonly owner: Owner;
-}
-
-/** All routes with one destination prefix. */
-interface Bucket<Owner> {
-  /** Length of that prefix. */
-  readonly length: number;
-  readonly bySource: Lpm<Entry<Owner>>;
-  /** How many of the routes each owner has. */
-  readonly owners: Map<Owner, number>;
-}
-
 /** Owners are compared by identity. Lookups allocate nothing. Not shared between threads. */
 export class RouteTable<Owner extends object> {
-  private readonly byDst4 = new Lpm<Bucket<Owner>>(4);
-  private readonly byDst6 = new Lpm<Bucket<Owner>>(6);
+  private readonly byDst4 = new Lpm<Destination<Owner>>(4);
+  private readonly byDst6 = new Lpm<Destination<Owner>>(6);
   private readonly latest4 = new OwnerCache<Owner>(4);
   private readonly latest6 = new OwnerCache<Owner>(6);
-  private readonly owned = new Map<Owner, Set<Entry<Owner>>>();
+  private readonly owned = new OwnedRoutes<Owner>();
+  private replacements = 0;
 
   /**
    * Adds a route; one that its owner already has stays as it is.
@@ -49,9 +40,8 @@ export class RouteTable<Owner extends object> {
    * @throws {RouteCollisionError} Another owner has this route.
    */
   add(dst: Prefix, src: Prefix, owner: Owner): boolean {
-    this.validate(dst, src, owner);
-    if (this.find(dst, src) !== undefined) return false;
-    this.insert({ dst, src, owner });
+    if (this.own(dst, src, owner) !== null) return false;
+    this.insert(new RouteEntry(dst, src, owner));
     return true;
   }
 
@@ -64,27 +54,42 @@ export class RouteTable<Owner extends object> {
   }
 
   /**
-   * Makes `routes` the owner's only ones. All are checked before anything changes, and no
-   * lookup can come in between.
+   * Makes `routes` the owner's only ones; those that it has already are not touched. After an
+   * error, of the iterable's own too, all is as before, and no lookup can come in between.
    *
    * @throws {RangeError} A pair mixes families or comes twice.
    * @throws {RouteCollisionError} Another owner has one of them.
    */
-  replaceOwned(owner: Owner, routes: readonly Route[]): void {
-    const seen = new Set<string>();
-    for (const route of routes) {
-      this.validate(route.dst, route.src, owner);
-      const key = formatRoute(route);
-      if (seen.has(key)) throw new RangeError(`Cannot use routes: ${key} comes twice`);
-      seen.add(key);
+  replaceOwned(owner: Owner, routes: Iterable<Route>): void {
+    const mark = ++this.replacements;
+    const added: RouteEntry<Owner>[] = [];
+    // Routes mostly come in the order of the last time: then none needs to be searched for.
+    let expected = this.owned.oldestOf(owner);
+    try {
+      for (const { dst, src } of routes) {
+        const known = expected?.isFor(dst, src) ? expected : this.own(dst, src, owner);
+        if (known?.mark === mark) {
+          throw new RangeError(`Cannot use routes: ${formatRoute({ dst, src })} comes twice`);
+        }
+        const entry = known ?? new RouteEntry(dst, src, owner);
+        entry.mark = mark;
+        if (known !== null) {
+          expected = known.next;
+          continue;
+        }
+        this.insert(entry);
+        added.push(entry);
+      }
+    } catch (error) {
+      for (const entry of added) this.delete(entry);
+      throw error;
     }
-    for (const entry of [...(this.owned.get(owner) ?? [])]) this.delete(entry);
-    for (const { dst, src } of routes) this.insert({ dst, src, owner });
+    for (const entry of this.owned.where(owner, (entry) => entry.mark !== mark)) this.delete(entry);
   }
 
-  /** The owner's routes, a copy. */
+  /** The owner's routes in the order in which they were added, a copy. */
   routesOf(owner: Owner): Route[] {
-    return [...(this.owned.get(owner) ?? [])].map(({ dst, src }) => ({ dst, src }));
+    return this.owned.of(owner).map(({ dst, src }) => ({ dst, src }));
   }
 
   /**
@@ -105,12 +110,11 @@ export class RouteTable<Owner extends object> {
 
   private search(view: DataView, family: 4 | 6, dstAt: number, srcAt: number): Owner | null {
     const byDst = this.byDst(family);
-    const bits = addressBits(family);
-    let bucket = byDst.lookup(view, dstAt, bits);
-    while (bucket !== undefined) {
-      const entry = bucket.bySource.lookup(view, srcAt, bits);
-      if (entry !== undefined) return entry.owner;
-      bucket = byDst.lookup(view, dstAt, bucket.length - 1);
+    let routes = byDst.lookup(view, dstAt, addressBits(family));
+    while (routes !== undefined) {
+      const entry = routes.match(view, srcAt);
+      if (entry !== null) return entry.owner;
+      routes = byDst.lookup(view, dstAt, routes.dstLength - 1);
     }
     return null;
   }
@@ -123,62 +127,51 @@ export class RouteTable<Owner extends object> {
    */
   check(view: DataView, family: 4 | 6, innerSrcAt: number, innerDstAt: number, owner: Owner): RouteCheck {
     if (this.lookup(view, family, innerSrcAt, innerDstAt) === owner) return RouteCheck.ok;
-    const bucket = this.byDst(family).lookup(view, innerSrcAt, addressBits(family));
-    return bucket?.owners.has(owner) === true
-      ? RouteCheck.destinationNotAllowed
-      : RouteCheck.sourceNotAllowed;
+    const routes = this.byDst(family).lookup(view, innerSrcAt, addressBits(family));
+    return routes?.hasOwner(owner) === true ? RouteCheck.destinationNotAllowed : RouteCheck.sourceNotAllowed;
   }
 
   private forget(family: 4 | 6): void {
     (family === 4 ? this.latest4 : this.latest6).clear();
   }
 
-  private byDst(family: 4 | 6): Lpm<Bucket<Owner>> {
+  private byDst(family: 4 | 6): Lpm<Destination<Owner>> {
     return family === 4 ? this.byDst4 : this.byDst6;
   }
 
-  private find(dst: Prefix, src: Prefix): Entry<Owner> | undefined {
-    return this.byDst(dst.family).get(dst)?.bySource.get(src);
+  private find(dst: Prefix, src: Prefix): RouteEntry<Owner> | null {
+    if (dst.family !== src.family) return null;
+    return this.byDst(dst.family).get(dst)?.find(src) ?? null;
   }
 
-  private validate(dst: Prefix, src: Prefix, owner: Owner): void {
+  /** The route where the owner has it, null where nobody has. @throws as `add`. */
+  private own(dst: Prefix, src: Prefix, owner: Owner): RouteEntry<Owner> | null {
     if (dst.family !== src.family) {
       throw new RangeError(`Cannot use route ${formatRoute({ dst, src })}: one is IPv4, the other IPv6`);
     }
-    const existing = this.find(dst, src);
-    if (existing !== undefined && existing.owner !== owner) throw new RouteCollisionError(dst, src);
+    const entry = this.find(dst, src);
+    if (entry !== null && entry.owner !== owner) throw new RouteCollisionError(dst, src);
+    return entry;
   }
 
-  private insert(entry: Entry<Owner>): void {
-    const { dst, src, owner } = entry;
-    this.forget(dst.family);
-    const byDst = this.byDst(dst.family);
-    let bucket = byDst.get(dst);
-    if (bucket === undefined) {
-      bucket = { length: dst.length, bySource: new Lpm(dst.family), owners: new Map() };
-      byDst.insert(dst, bucket);
-    }
-    bucket.bySource.insert(src, entry);
-    bucket.owners.set(owner, (bucket.owners.get(owner) ?? 0) + 1);
-    const owned = this.owned.get(owner);
-    if (owned === undefined) this.owned.set(owner, new Set([entry]));
-    else owned.add(entry);
+  private insert(entry: RouteEntry<Owner>): void {
+    const { dst, family } = entry;
+    this.forget(family);
+    const byDst = this.byDst(family);
+    byDst.insert(dst, withRoute(byDst.get(dst), entry));
+    this.owned.add(entry);
   }
 
-  private delete(entry: Entry<Owner>): void {
-    const { dst, src, owner } = entry;
-    this.forget(dst.family);
-    const byDst = this.byDst(dst.family);
-    const bucket = byDst.get(dst);
-    if (bucket === undefined) return;
-    bucket.bySource.remove(src);
-    if (bucket.bySource.isEmpty) byDst.remove(dst);
-    const left = (bucket.owners.get(owner) ?? 0) - 1;
-    if (left > 0) bucket.owners.set(owner, left);
-    else bucket.owners.delete(owner);
-    const owned = this.owned.get(owner);
-    owned?.delete(entry);
-    if (owned?.size === 0) this.owned.delete(owner);
+  private delete(entry: RouteEntry<Owner>): void {
+    const { dst, family } = entry;
+    this.forget(family);
+    const byDst = this.byDst(family);
+    const routes = byDst.get(dst);
+    if (routes === undefined) return;
+    const left = withoutRoute(routes, entry);
+    if (left === undefined) byDst.remove(dst);
+    else if (left !== routes) byDst.insert(dst, left);
+    this.owned.remove(entry);
   }
 }
 

@@ -11,6 +11,10 @@ export interface IpAddress {
 /** Third word of an IPv4-mapped IPv6 address, ::ffff:0:0/96. @see RFC 4291 §2.5.5.2 */
 const MAPPED_PREFIX = 0xffff;
 const GROUPS = 8;
+const Char = { dot: 0x2e, zero: 0x30, nine: 0x39, colon: 0x3a, a: 0x61, f: 0x66 } as const;
+const LOWER_CASE = 0x20;
+const NO_DIGIT = -1;
+const NO_GAP = -1;
 
 /**
  * Reads dotted IPv4 (no leading zeros, which some parsers take for octal) or IPv6 text with
@@ -28,48 +32,81 @@ export function parseIp(text: string): IpAddress | null {
   return word === null ? null : { family: 4, words: [word, 0, 0, 0] };
 }
 
+/** Character by character, like the IPv6 below: peers come with 100,000 prefixes of text. */
 function parseV4(text: string): number | null {
-  const parts = text.split('.');
-  if (parts.length !== 4) return null;
   let word = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return null;
-    word = word * 256 + Number(part);
+  let dots = 0;
+  let byte = NO_DIGIT;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === Char.dot) {
+      if (byte === NO_DIGIT || ++dots > 3) return null;
+      word = word * 256 + byte;
+      byte = NO_DIGIT;
+    } else if (code < Char.zero || code > Char.nine || byte === 0) {
+      return null;
+    } else {
+      byte = byte === NO_DIGIT ? code - Char.zero : byte * 10 + code - Char.zero;
+      if (byte > 255) return null;
+    }
   }
-  return word;
+  return dots === 3 && byte !== NO_DIGIT ? word * 256 + byte : null;
 }
 
 function parseV6(text: string): IpWords | null {
-  const halves = text.split('::');
-  if (halves.length > 2) return null;
-  const head = parseGroups(halves[0] ?? '', halves.length === 1);
-  if (head === null) return null;
-  if (halves.length === 1) return head.length === GROUPS ? toWords(head) : null;
-  const tail = parseGroups(halves[1] ?? '', true);
-  if (tail === null || head.length + tail.length >= GROUPS) return null;
-  const gap = Array.from({ length: GROUPS - head.length - tail.length }, () => 0);
-  return toWords([...head, ...gap, ...tail]);
-}
-
-/** 16-bit groups of one side of `::`; dotted IPv4 may stand only at the end of the address. */
-function parseGroups(text: string, atEnd: boolean): number[] | null {
-  if (text === '') return [];
-  const parts = text.split(':');
   const groups: number[] = [];
-  for (const [index, part] of parts.entries()) {
-    if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
-      groups.push(Number.parseInt(part, 16));
-      continue;
-    }
-    const word = atEnd && index === parts.length - 1 ? parseV4(part) : null;
-    if (word === null) return null;
-    groups.push(word >>> 16, word & 0xffff);
+  let gapAt = text.startsWith('::') ? 0 : NO_GAP;
+  let at = gapAt === NO_GAP ? 0 : 2;
+  while (at < text.length) {
+    const colon = text.indexOf(':', at);
+    if (!pushGroup(groups, text, at, colon)) return null;
+    if (colon < 0) break;
+    at = colon + 1;
+    if (at === text.length) return null;
+    if (text.charCodeAt(at) !== Char.colon) continue;
+    if (gapAt !== NO_GAP) return null;
+    gapAt = groups.length;
+    at++;
   }
-  return groups;
+  return toWords(groups, gapAt);
 }
 
-function toWords(groups: readonly number[]): IpWords {
-  const word = (index: number) => (groups[index] ?? 0) * 0x10000 + (groups[index + 1] ?? 0);
+/** Reads what ends at `colon`, or, where that is negative, the last: it alone may be dotted IPv4. */
+function pushGroup(groups: number[], text: string, at: number, colon: number): boolean {
+  const group = parseGroup(text, at, colon < 0 ? text.length : colon);
+  if (group !== null) {
+    groups.push(group);
+    return true;
+  }
+  const word = colon < 0 ? parseV4(text.slice(at)) : null;
+  if (word === null) return false;
+  groups.push(word >>> 16, word & 0xffff);
+  return true;
+}
+
+/** One to four hexadecimal digits. */
+function parseGroup(text: string, at: number, end: number): number | null {
+  if (end === at || end - at > 4) return null;
+  let group = 0;
+  for (let i = at; i < end; i++) {
+    const code = text.charCodeAt(i);
+    const letter = code | LOWER_CASE;
+    if (code >= Char.zero && code <= Char.nine) group = group * 16 + code - Char.zero;
+    else if (letter >= Char.a && letter <= Char.f) group = group * 16 + letter - Char.a + 10;
+    else return null;
+  }
+  return group;
+}
+
+/** @param gapAt Where zero groups are left out, at least one of them. */
+function toWords(groups: readonly number[], gapAt: number): IpWords | null {
+  const missing = GROUPS - groups.length;
+  if (gapAt === NO_GAP ? missing !== 0 : missing < 1) return null;
+  const group = (index: number) => {
+    if (gapAt === NO_GAP || index < gapAt) return groups[index] ?? 0;
+    return index < gapAt + missing ? 0 : (groups[index - missing] ?? 0);
+  };
+  const word = (index: number) => group(index) * 0x10000 + group(index + 1);
   return [word(0), word(2), word(4), word(6)];
 }
 

@@ -21,6 +21,7 @@ const change = fc.oneof(
   fc.record({ kind: fc.constant('addNetwork' as const), vni }),
   fc.record({ kind: fc.constant('setPeer' as const), slot, vni, routes }),
   fc.record({ kind: fc.constant('replaceRoutes' as const), slot, routes }),
+  fc.record({ kind: fc.constantFrom('addRoute' as const, 'removeRoute' as const), slot, route }),
   fc.record({ kind: fc.constant('installRx' as const), slot, vni, spi, lifetimeMs }),
   fc.record({ kind: fc.constant('installTx' as const), slot, vni, spi, lifetimeMs }),
   fc.record({ kind: fc.constant('retireRx' as const), spi, graceMs: fc.constantFrom(0, 2_000) }),
@@ -81,6 +82,9 @@ class Pair {
         return reference.setPeer(this.#spec(next));
       case 'replaceRoutes':
         return reference.replaceRoutes(next.slot, next.routes);
+      case 'addRoute':
+      case 'removeRoute':
+        return reference[next.kind](next.slot, next.route);
       case 'installRx':
         return sa !== undefined && reference.installRx(sa, next.vni, this.#nowMs);
       case 'installTx':
@@ -106,6 +110,9 @@ class Pair {
         return engine.setPeer(this.#spec(next));
       case 'replaceRoutes':
         return engine.replaceRoutes(next.slot, next.routes);
+      case 'addRoute':
+      case 'removeRoute':
+        return engine[next.kind](next.slot, next.route);
       case 'installRx':
       case 'installTx': {
         const { kind: install, ...terms } = next;

@@ -64,6 +64,19 @@ export class Reference {
     return peer !== undefined && this.setPeer({ ...peer, routes });
   }
 
+  addRoute(slot: number, route: RouteSpec): boolean {
+    this.removeRoute(slot, route);
+    return this.replaceRoutes(slot, [...(this.peers.get(slot)?.routes ?? []), route]);
+  }
+
+  removeRoute(slot: number, { dst, src }: RouteSpec): boolean {
+    const routes = this.peers.get(slot)?.routes ?? [];
+    return this.replaceRoutes(
+      slot,
+      routes.filter((other) => other.dst !== dst || other.src !== src),
+    );
+  }
+
   installRx(sa: ReferenceSa, vni: number, nowMs: number): boolean {
     if (this.peers.get(sa.slot)?.vni !== vni) return false;
     if (this.rx.some((other) => other.spi === sa.spi && other.expiresAtMs > nowMs)) return false;

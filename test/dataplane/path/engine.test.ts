@@ -73,6 +73,19 @@ describe('Engine', () => {
     expect(() => a.engine.replaceRoutes(9, [])).toThrow(/slot 9/);
   });
 
+  test('one route added and removed again takes effect at once and leaves the others', () => {
+    const { a } = connectedHosts();
+    const route = { dst: '10.99.0.0/16', src: '0.0.0.0/0' };
+    const astray = () => a.encap(ipPacket({ ...OUT, dst: '10.99.1.2' }));
+    expect([a.engine.addRoute(1, route), a.engine.addRoute(1, route)]).toEqual([true, false]);
+    expect(astray()).toBeInstanceOf(Uint8Array);
+    expect([a.engine.removeRoute(1, route), a.engine.removeRoute(1, route)]).toEqual([true, false]);
+    expect(astray()).toBe(DropCode.txNoRoute);
+    expect(a.encap(ipPacket(OUT))).toBeInstanceOf(Uint8Array);
+    expect(() => a.engine.addRoute(9, route)).toThrow(/slot 9/);
+    expect(() => a.engine.removeRoute(9, route)).toThrow(/slot 9/);
+  });
+
   test('setPeer() on a known slot keeps SAs and counters of the flow', () => {
     const { a, b } = connectedHosts();
     b.decap(a.encap(ipPacket(OUT)) as Uint8Array);

@@ -77,6 +77,16 @@ describe('PeerTable.set()', () => {
     expect(routesOf(peers, 2)).toBe(1);
   });
 
+  test('refuses a route whose text is none behind ones that are new, and has none of them then', () => {
+    const peers = table();
+    peers.set(peerSpec());
+    const routes = [...OTHER_ROUTES, { dst: '10.77.0.4/33', src: '0.0.0.0/0' }];
+    expect(() => peers.set(peerSpec({ slot: 2, routes }))).toThrow(/10\.77\.0\.4\/33/);
+    expect(peers.peer(2)).toBeUndefined();
+    peers.set(peerSpec({ slot: 3, routes: OTHER_ROUTES }));
+    expect(routesOf(peers, 3)).toBe(1);
+  });
+
   test('refuses to move a peer to another network', () => {
     const peers = table();
     peers.addNetwork(8);
@@ -133,6 +143,35 @@ test('PeerTable.set() moves a validating peer to its new address, and lets all i
   expect(admitted('198.51.100.1')).toBe(true);
   peers.remove(peers.require(1));
   expect([admitted('198.51.100.1'), admitted('192.0.2.2')]).toEqual([false, true]);
+});
+
+describe('PeerTable.addRoute() and removeRoute()', () => {
+  const [route = { dst: '', src: '' }] = OTHER_ROUTES;
+
+  test('change one route and say whether they did', () => {
+    const peers = table();
+    peers.set(peerSpec());
+    expect([peers.addRoute(1, route), peers.addRoute(1, route), routesOf(peers, 1)]).toEqual([
+      true,
+      false,
+      3,
+    ]);
+    expect([peers.removeRoute(1, route), peers.removeRoute(1, route)]).toEqual([true, false]);
+    expect(routesOf(peers, 1)).toBe(2);
+  });
+
+  test("refuse another peer's route, what is none, and an unknown slot", () => {
+    const peers = table();
+    peers.set(peerSpec());
+    peers.set(peerSpec({ slot: 2, routes: OTHER_ROUTES }));
+    expect(() => peers.addRoute(1, route)).toThrow(RouteCollisionError);
+    expect(peers.removeRoute(1, route)).toBe(false);
+    for (const change of ['addRoute', 'removeRoute'] as const) {
+      expect(() => peers[change](1, { ...route, dst: '10.0.0.1/24' })).toThrow(/host bits/);
+      expect(() => peers[change](3, route)).toThrow(/slot 3/);
+    }
+    expect([routesOf(peers, 1), routesOf(peers, 2)]).toEqual([2, 1]);
+  });
 });
 
 describe('PeerTable', () => {
