@@ -1,14 +1,24 @@
 /** Messages to many endpoints with one call: all leave, in order, whatever becomes of one of them. */
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import * as libc from '../../../dataplane/io/libc.ts';
 import { SendResult } from '../../../dataplane/port/udp-sender.ts';
 import { type Datagram, type Sent, SocketSet, TestReceiver, TestSender } from './udp-ports.ts';
+
+vi.mock('../../../dataplane/io/libc.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof libc>();
+  return { ...original, sendmmsg: vi.fn(original.sendmmsg) };
+});
 
 const LOOPBACK = '127.0.0.1';
 /** What waits for one call at most. */
 const MAX_MESSAGES = 32;
 const MAX_WAITING_LEN = 32_768;
+const sendmmsg = vi.mocked(libc.sendmmsg);
 const sockets = new SocketSet();
+beforeEach(() => {
+  sendmmsg.mockClear();
+});
 afterEach(() => sockets.close());
 
 function setUp(targets: number, listen = LOOPBACK) {
@@ -20,9 +30,25 @@ function setUp(targets: number, listen = LOOPBACK) {
 }
 
 const bytesOf = (received: readonly Datagram[]) => received.map(({ bytes }) => bytes);
+/** How many messages each call had. */
+const sizes = () => sendmmsg.mock.calls.map(([, , count]) => count);
 const contexts = (results: readonly Sent[]) => results.map(({ context }) => context);
 
 describe('UdpSender', () => {
+  test('flush() makes one call for what waits, one more for each that fails', () => {
+    const { tx, ports } = setUp(20);
+    for (const { port } of ports) tx.commit(100, LOOPBACK, port);
+    tx.sender.flush();
+    expect(sizes()).toEqual([20]);
+    sendmmsg.mockClear();
+    ports.forEach(({ port }, i) => {
+      tx.commit(100, i === 7 ? '::1' : LOOPBACK, port);
+    });
+    tx.sender.flush();
+    // The one that fails ends the first call and is first in the second, whose error it is.
+    expect(sizes()).toEqual([20, 13, 12]);
+  });
+
   test.each([2, MAX_MESSAGES - 1, MAX_MESSAGES, MAX_MESSAGES + 1, 3 * MAX_MESSAGES + 5])(
     'flush() sends to %i endpoints, results in order',
     (count) => {
@@ -53,7 +79,7 @@ describe('UdpSender', () => {
     tx.commit(len, LOOPBACK, a, 1);
     tx.commit(len - 1, LOOPBACK, b, 2);
     // A byte short: another still waits with them.
-    tx.commit(500, LOOPBACK, a, 3);
+    tx.commit(1, LOOPBACK, a, 3);
     expect(tx.results).toEqual([]);
     tx.commit(500, LOOPBACK, b, 4);
     expect(contexts(tx.results)).toEqual([1, 2, 3]);
@@ -191,7 +217,9 @@ describe('UdpSender', () => {
         }
         tx.sender.flush();
         collect();
-        expect(received).toEqual(sent);
+        const lengths = (all: readonly Buffer[][]) => all.map((each) => each.map((frame) => frame.length));
+        expect(lengths(received)).toEqual(lengths(sent));
+        expect(Buffer.concat(received.flat()).equals(Buffer.concat(sent.flat()))).toBe(true);
         expect(tx.results.reduce((sum, { frames }) => sum + frames, 0)).toBe(committed);
         for (const { result, context } of tx.results) {
           expect(result).toBe(context === ports.length ? SendResult.failed : SendResult.sent);
