@@ -1,9 +1,9 @@
-// Rehearses, then runs a new queue's packets; from then on V8 prints which code it throws away.
-// Usage: node rehearsed.mjs DIST ROUNDS
+// Rehearses, then runs a new queue's packets; meanwhile V8 prints which code it throws away.
+// Usage: node rehearsed.mjs DIST ROUNDS LISTEN SPI PEER, the last being settings of a peer in JSON
 import { randomBytes } from 'node:crypto';
 import v8 from 'node:v8';
 
-const [, , dist, rounds] = process.argv;
+const [, , dist, rounds, listen, spi, peer] = process.argv;
 const load = (path) => import(`${dist}/dataplane/${path}.js`);
 const { Arena } = await load('io/arena');
 const { read, write } = await load('io/libc');
@@ -27,7 +27,7 @@ const arena = new Arena(2 << 20, true);
 const { provider } = selectAead(arena, arena.base);
 const offload = selectOffload(arena, { tcp: true, udp: true });
 const [tunFd, outerFd] = openSocketPair();
-const udp = openUdpSocket({ listen: '127.0.0.1', port: 0, joinPort: false, fragment: false });
+const udp = openUdpSocket({ listen, port: 0, joinPort: false, fragment: false });
 const setup = {
   queue: 0,
   tunFd,
@@ -43,6 +43,9 @@ const setup = {
   flowHashKey: randomBytes(16),
 };
 rehearse(setup, arena, provider, offload);
+v8.setFlagsFromString('--trace-deopt');
+// Also of code that is only marked: it is gone when it is called next.
+v8.setFlagsFromString('--trace-deopt-verbose');
 
 const counters = new CounterBlock(setup.counters, PEER_SLOTS);
 const engine = new Engine({
@@ -62,16 +65,17 @@ engine.addNetwork(VNI);
       { dst: ADDRESSES[4][side], src: '0.0.0.0/0' },
       { dst: ADDRESSES[6][side], src: '::/0' },
     ],
-    endpoint: { address: '127.0.0.1', port: boundPort(udp.fd) },
+    endpoint: { address: listen, port: boundPort(udp.fd) },
     rxRateLimitPps: 0,
     validateSource: false,
     keepaliveMs: 0,
     mtuBytes: 1_400,
     controlPort: CONTROL_PORT,
+    ...JSON.parse(peer),
   });
 });
 const key = randomBytes(16);
-const sa = { vni: VNI, lane: 0, spi: 0x4000_0001, suite: 0, lifetimeMs: 3_600_000 };
+const sa = { vni: VNI, lane: 0, spi: Number(spi), suite: 0, lifetimeMs: 3_600_000 };
 engine.installRx({ ...sa, slot: 2, key: Uint8Array.from(key) }, nowMs());
 engine.installTx({ ...sa, slot: 1, key: Uint8Array.from(key) }, nowMs());
 const loop = new QueueLoop(setup, arena, engine, offload, {
@@ -86,7 +90,6 @@ const packets = rehearsalPackets().map((bytes) => {
 });
 const outAddress = arena.base + arena.take(OUT_LEN);
 
-v8.setFlagsFromString('--trace-deopt');
 for (let round = 0; round < Number(rounds); round++) {
   for (const { address, len } of packets) {
     write(outerFd, address, len);
