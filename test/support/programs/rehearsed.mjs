@@ -103,7 +103,12 @@ for (let round = 0; round < Number(rounds); round++) {
 function canary(a, b) {
   return a + b;
 }
-for (let i = 0; i < 1_000_000; i++) canary(i, 1);
+v8.setFlagsFromString('--allow-natives-syntax');
+const compile = new Function(
+  'f',
+  '%PrepareFunctionForOptimization(f); f(1, 2); %OptimizeFunctionOnNextCall(f); f(1, 2);',
+);
+compile(canary);
 canary('a', {});
 const { rxPackets } = CounterBlock.sumAll([counters]);
 process.stdout.write(`\ndelivered ${rxPackets}\n`);
