@@ -50,4 +50,55 @@ describe('Arena', () => {
     arena.setPointer(pointerAt, 4_096);
     expect(arena.view.getBigUint64(pointerAt, true)).toBe(BigInt(arena.base + 4_096));
   });
+
+  test('borrow() gives its result, and back what was taken meanwhile, zeroed', () => {
+    const arena = new Arena(65_536);
+    const kept = arena.take(100);
+    arena.bytes.fill(0x11, kept, kept + 128);
+    const [first, second] = arena.borrow(() => {
+      const taken = [arena.take(1_000), arena.take(65)] as const;
+      arena.bytes.fill(0xff, taken[0], taken[1] + 128);
+      return taken;
+    });
+    expect(first).toBe(kept + 128);
+    expect(second).toBe(first + 1_024);
+    expect(arena.bytes.subarray(kept, kept + 128).every((byte) => byte === 0x11)).toBe(true);
+    expect(arena.bytes.subarray(first).every((byte) => byte === 0)).toBe(true);
+    expect(arena.take(1)).toBe(first);
+  });
+
+  test('borrow() gives back zeroed what was taken by who throws', () => {
+    const arena = new Arena(65_536);
+    const use = () => {
+      const at = arena.take(4_096);
+      arena.bytes.fill(0xff, at, at + 4_096);
+      throw new TypeError('spoiled');
+    };
+    for (let i = 0; i < 100; i++) expect(() => arena.borrow(use)).toThrow('spoiled');
+    expect(arena.bytes.every((byte) => byte === 0)).toBe(true);
+    expect(arena.take(65_536 - 64)).toBe(64);
+  });
+
+  test('borrow() of more than there is gives back all the same', () => {
+    const arena = new Arena(65_536);
+    const use = () => {
+      arena.bytes.fill(0xff, arena.take(60_000), 60_064);
+      arena.take(60_000);
+    };
+    expect(() => arena.borrow(use)).toThrow(RangeError);
+    expect(arena.bytes.every((byte) => byte === 0)).toBe(true);
+    expect(arena.take(65_536 - 64)).toBe(64);
+  });
+
+  test('borrow() within borrow() gives back its own part only', () => {
+    const arena = new Arena(65_536);
+    arena.borrow(() => {
+      const outer = arena.take(64);
+      arena.bytes.fill(0x22, outer, outer + 64);
+      const inner = arena.borrow(() => arena.take(64));
+      expect(arena.take(64)).toBe(inner);
+      expect(arena.bytes[outer]).toBe(0x22);
+    });
+    expect(arena.take(1)).toBe(64);
+  });
 });

@@ -85,12 +85,15 @@ test.each([
 ])('Engine.encap() and Engine.decap() of %s allocate less than a byte a packet', (_family, packet) => {
   const { tx, rx } = pair(true);
   arena.bytes.set(packet, At.packet);
+  let calls = 0;
   let delivered = 0;
   const perPacket = allocatedPerCall(CALLS, () => {
+    calls++;
     const len = tx.encap(At.packet, packet.length, At.frame, NOW_MS);
     if (rx.decap(At.frame, len, At.source, At.opened, NOW_MS) === packet.length) delivered++;
   });
-  expect(delivered).toBe(CALLS * 6);
+  // How often depends on when the compiler is done.
+  expect(delivered).toBe(calls);
   expect(perPacket).toBeLessThan(1);
 });
 
@@ -99,11 +102,13 @@ test('drops allocate less than a byte a packet', () => {
   const packet = ipPacket({ src: '10.77.0.1', dst: '10.77.0.3' });
   arena.bytes.set(packet, At.packet);
   arena.bytes.fill(0xff, At.frame, At.frame + 100);
+  let calls = 0;
   let dropped = 0;
   const perPacket = allocatedPerCall(CALLS, () => {
+    calls++;
     if (tx.encap(At.packet, packet.length, At.frame, NOW) < 0) dropped++;
     if (rx.decap(At.frame, 100, At.source, At.opened, NOW) < 0) dropped++;
   });
-  expect(dropped).toBe(CALLS * 6 * 2);
+  expect(dropped).toBe(calls * 2);
   expect(perPacket).toBeLessThan(1);
 });
