@@ -32,11 +32,12 @@ export const DropCode = {
   txNoEndpoint: 23,
   txSealRefused: 24,
   txSendFailed: 25,
+  txCongestion: 26,
 } as const;
 export type DropCode = (typeof DropCode)[keyof typeof DropCode];
 
 /** Number of codes; they run from 1 to this without a gap. */
-export const DROP_COUNT = 25;
+export const DROP_COUNT = 26;
 
 export interface DropInfo {
   readonly direction: 'rx' | 'tx';
@@ -96,6 +97,10 @@ export const DROP_TABLE = {
   [DropCode.txNoEndpoint]: tx('no_endpoint', "The peer's underlay address is not known yet."),
   [DropCode.txSealRefused]: tx('seal_refused', 'The cipher refused the nonce, so nothing was sealed.'),
   [DropCode.txSendFailed]: tx('send_failed', 'The underlay refused the sealed frame.'),
+  [DropCode.txCongestion]: tx(
+    'congestion',
+    'The queue of the interface was not empty for 100 ms: one packet of a TCP flow tells its sender.',
+  ),
 } satisfies Record<DropCode, DropInfo>;
 
 /** All codes, in order. */

@@ -184,8 +184,7 @@ export class Engine {
    * @returns Frame length, or the negated drop code, which has been counted.
    */
   encap(packetAt: number, packetLen: number, frameAt: number, nowMs: number, vni = 0): number {
-    const fault = this.select(packetAt, packetLen, 1, nowMs, vni);
-    return fault === 0 ? this.seal(packetAt, packetLen, frameAt, nowMs) : fault;
+    return this.select(packetAt, packetLen, 1, nowMs, vni) || this.seal(packetAt, packetLen, frameAt, nowMs);
   }
 
   /**
@@ -202,6 +201,11 @@ export class Engine {
     this.lastPeer = this.#encap.peer;
     if (fault !== 0) this.#counters.txDropped(this.lastPeer?.slot ?? 0, -fault, packets);
     return fault;
+  }
+
+  /** One of the packets that were selected last is dropped, for its sender to notice. */
+  countCongestion(): void {
+    this.#counters.txDropped(this.lastPeer?.slot ?? 0, DropCode.txCongestion);
   }
 
   /** Seals one of the packets that were selected last. Parameters and result are those of `encap`. */

@@ -95,6 +95,10 @@ export function writeHeader(
   view.setUint16(at + At.checksum, 0);
 }
 
+export function setTos(view: DataView, at: number, value: number): void {
+  view.setUint8(at + At.tos, value);
+}
+
 export function setTotalLen(view: DataView, at: number, value: number): void {
   view.setUint16(at + At.totalLen, value);
 }

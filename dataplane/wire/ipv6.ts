@@ -38,6 +38,16 @@ export function versionClassFlow(view: DataView, at: number): number {
   return view.getInt32(at + At.version);
 }
 
+/** Traffic class, whose lower two bits are ECN. */
+export function trafficClass(view: DataView, at: number): number {
+  return (view.getUint16(at + At.version) >>> 4) & 0xff;
+}
+
+export function setTrafficClass(view: DataView, at: number, value: number): void {
+  const others = view.getUint16(at + At.version) & 0xf00f;
+  view.setUint16(at + At.version, others | (value << 4));
+}
+
 export function hopLimit(view: DataView, at: number): number {
   return view.getUint8(at + At.hopLimit);
 }

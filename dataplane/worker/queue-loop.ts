@@ -9,6 +9,7 @@ import type { Arena } from '../io/arena.ts';
 import { drainEventFd } from '../io/eventfd.ts';
 import { poll, schedYield } from '../io/libc.ts';
 import type { Coalescer } from '../path/coalesce.ts';
+import { isBulk, mark } from '../path/congestion.ts';
 import { DropCode } from '../path/drop.ts';
 import type { Engine } from '../path/engine.ts';
 import { SEALED_OVERHEAD } from '../path/seal-frame.ts';
@@ -21,6 +22,7 @@ import { KeepaliveTimer } from './keepalive-timer.ts';
 import type { WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import type { Offload } from './offload-select.ts';
+import { StandingQueue } from './standing-queue.ts';
 import { WaitWindow } from './wait-window.ts';
 
 /** Frames sealed, or opened, before the other side has its turn: some 100 µs. */
@@ -60,6 +62,7 @@ export class QueueLoop implements SendEvents {
   readonly #coalescer: Coalescer;
   readonly #events: QueueLoopEvents;
   readonly #window = new WaitWindow();
+  readonly #standing = new StandingQueue();
   #pathReportedAtMs = 0;
 
   constructor(setup: WorkerSetup, arena: Arena, engine: Engine, offload: Offload, events: QueueLoopEvents) {
@@ -160,7 +163,10 @@ export class QueueLoop implements SendEvents {
     let frames = 0;
     while (frames < TURN_FRAMES) {
       const len = this.#tun.receive();
-      if (len === 0) break;
+      if (len === 0) {
+        this.#standing.empty(now);
+        break;
+      }
       frames += this.#seal(len, now);
     }
     this.#sender.flush();
@@ -172,6 +178,7 @@ export class QueueLoop implements SendEvents {
     const segmenter = this.#segmenter;
     const engine = this.#engine;
     const sender = this.#sender;
+    const isToLose = this.#isToLose(now);
     const count = segmenter.begin(this.#tun.packetAt, len);
     if (count === 0) {
       engine.countMalformed();
@@ -184,11 +191,22 @@ export class QueueLoop implements SendEvents {
       if (fault === -DropCode.txTooLarge) this.#answerTooLarge(segmenter.at, packetLen);
       return count;
     }
+    if (isToLose) {
+      engine.countCongestion();
+      packetLen = segmenter.next();
+    }
     for (; packetLen > 0; packetLen = segmenter.next()) {
       const frameLen = engine.seal(segmenter.at, packetLen, sender.nextAt, now);
       if (frameLen > 0) sender.commit(frameLen, peer.endpointWords, peer.slot);
     }
     return count;
+  }
+
+  /** Tells the sender of what was just received to slow down, if that is due. @returns Whether by a loss. */
+  #isToLose(now: number): boolean {
+    const { view } = this.#arena;
+    const { packetAt } = this.#tun;
+    return isBulk(view, packetAt) && this.#standing.isDue(now) && !mark(view, packetAt);
   }
 
   /** @returns Frames taken. */

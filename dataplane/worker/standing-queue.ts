@@ -1,0 +1,38 @@
+/**
+ * Tells when the sender of a bulk flow has to be slowed down.
+ *
+ * What comes from the interface waits in its queue in the kernel, which holds hundreds of
+ * super-packets: at full speed a TCP flow fills it with all that its window allows, megabytes that
+ * every other packet then waits behind. A queue that empties now and then does its work; one that
+ * was not empty for a whole interval only adds delay. Then one packet is marked or dropped, and
+ * more of them the longer that lasts, so that senders halve their windows one after the other.
+ *
+ * That is CoDel's law with another measure: the kernel does not tell how long a packet waited.
+ *
+ * @see RFC 8289 §3.2, §3.3
+ */
+
+/** Long enough for a sender far away to answer to the signal before. @see RFC 8289 §4.3 */
+export const INTERVAL_MS = 100;
+
+/** Owned by the queue's worker. */
+export class StandingQueue {
+  #emptyAtMs = Number.POSITIVE_INFINITY;
+  #signals = 0;
+  #nextAtMs = 0;
+
+  /** The queue was found empty. */
+  empty(nowMs: number): void {
+    this.#emptyAtMs = nowMs;
+    this.#signals = 0;
+  }
+
+  /** Whether a bulk packet that is there now is to carry a signal; it counts as given. */
+  isDue(nowMs: number): boolean {
+    if (nowMs - this.#emptyAtMs < INTERVAL_MS) return false;
+    if (this.#signals > 0 && nowMs < this.#nextAtMs) return false;
+    this.#signals++;
+    this.#nextAtMs = nowMs + INTERVAL_MS / Math.sqrt(this.#signals);
+    return true;
+  }
+}
