@@ -31,9 +31,6 @@ export const write = libc.func('write', 'int64_t', ['int', PTR, 'int']) as Call<
 export const poll = libc.func('poll', 'int', [PTR, 'int', 'int']) as Call<
   [pollfds: number, count: number, timeoutMs: number]
 >;
-export const setpriority = libc.func('setpriority', 'int', ['int', 'int', 'int']) as Call<
-  [which: number, who: number, priority: number]
->;
 export const schedYield = libc.func('sched_yield', 'int', []) as Call<[]>;
 export const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as Call<
   [family: number, type: number, protocol: number]

@@ -4,7 +4,6 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { Arena } from '../io/arena.ts';
-import { setThreadNice } from '../io/thread-priority.ts';
 import { CounterBlock } from '../path/counters.ts';
 import { Engine } from '../path/engine.ts';
 import { selectAead } from './aead-select.ts';
@@ -16,8 +15,6 @@ import { selectOffload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
 import { rehearse } from './rehearsal.ts';
 
-/** Ten times an ordinary thread's weight: soon there, and nothing starves. */
-const QUEUE_NICE = -10;
 /** Read, batch and send buffers, message headers and scratch; measured need is 1,940 KiB. */
 const ARENA_LEN = 2 << 20;
 
@@ -52,8 +49,6 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     warning: warnings.length === 0 ? null : warnings.join('; '),
   });
   const commands = new Commands(engine, loop);
-  // Packets before the control plane, garbage collectors and applications, where that is allowed.
-  setThreadNice(QUEUE_NICE);
   loop.run(() => takeMessages(commands, report));
   for (const peer of [...engine.peers()]) engine.removePeer(peer.slot);
   arena.close();

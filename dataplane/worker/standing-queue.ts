@@ -13,7 +13,7 @@
  */
 
 /** Long enough for a sender far away to answer to the signal before. @see RFC 8289 §4.3 */
-export const INTERVAL_MS = 100;
+export const INTERVAL_MS = 50;
 
 /** Owned by the queue's worker. */
 export class StandingQueue {
