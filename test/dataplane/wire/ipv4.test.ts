@@ -20,6 +20,13 @@ describe('ipv4.findUpperLayer()', () => {
 });
 
 describe('ipv4', () => {
+  test('setTos() writes the type of service and nothing else', () => {
+    const view = viewOf(V4);
+    ipv4.setTos(view, AT, 0xbb);
+    expect(ipv4.tos(view, AT)).toBe(0xbb);
+    expect(new Uint8Array(view.buffer)).toEqual(new Uint8Array(viewOf(`45bb${V4.slice(4)}`).buffer));
+  });
+
   test('id() and isDontFragment() read their fields', () => {
     const view = viewOf(V4.replace('00010000', 'abcd4000'));
     expect(ipv4.id(view, AT)).toBe(0xabcd);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findUpperLayer } from '../../../dataplane/wire/ipv6.ts';
+import { findUpperLayer, setTrafficClass, trafficClass } from '../../../dataplane/wire/ipv6.ts';
 import { createUpperLayer, Fragment } from '../../../dataplane/wire/upper-layer.ts';
 import { UDP, v6Packet } from './packets.ts';
 import { AT, exactView, viewOf } from './view-of.ts';
@@ -43,5 +43,16 @@ describe('ipv6.findUpperLayer()', () => {
     const hex = v6Packet(0, hopByHop('00').repeat(7) + hopByHop('11') + UDP);
     expect(findUpperLayer(viewOf(hex), AT, out)).toBe(true);
     expect(out).toEqual({ protocol: 17, at: AT + 40 + 64, fragment: Fragment.none });
+  });
+});
+
+describe('ipv6.setTrafficClass()', () => {
+  test('leaves version and flow label as they are', () => {
+    const view = viewOf(v6Packet(17, UDP));
+    view.setUint32(AT, 0x6ab1_2345);
+    expect(trafficClass(view, AT)).toBe(0xab);
+    setTrafficClass(view, AT, 0xba);
+    expect(trafficClass(view, AT)).toBe(0xba);
+    expect(view.getUint32(AT)).toBe(0x6ba1_2345);
   });
 });
