@@ -145,11 +145,7 @@ export class Engine {
     }
   }
 
-  /**
-   * Installs both directions at once; receive SAs of before live for 30 s at most.
-   *
-   * @throws {SaError | RangeError} as the two above, and for an epoch that does not rise.
-   */
+  /** Installs both directions; receive SAs of before live for 30 s. @throws as above, and for an old epoch. */
   installManual(keys: ManualKeys, nowMs: number): void {
     try {
       this.#sas.installManual(this.#peers.require(keys.slot), keys, nowMs);
@@ -171,8 +167,7 @@ export class Engine {
 
   /** Destroys the peer's send SA; without one, or without the peer, that is fine. */
   removeTx(slot: number): void {
-    const peer = this.#peers.peer(slot);
-    if (peer !== undefined) this.#sas.removeTx(peer);
+    this.#sas.removeTx(this.#peers.peer(slot));
   }
 
   /**
@@ -293,13 +288,11 @@ export class Engine {
 
   /** Receive SAs of a peer in order of installation; none for an unknown slot. */
   rxProgress(slot: number): SaProgress[] {
-    const peer = this.#peers.peer(slot);
-    return peer === undefined ? [] : this.#sas.rxProgress(peer);
+    return this.#sas.rxProgress(this.#peers.peer(slot));
   }
 
   /** The send SA of a peer, null when there is none. */
   txProgress(slot: number): SaProgress | null {
-    const peer = this.#peers.peer(slot);
-    return peer === undefined ? null : this.#sas.txProgress(peer);
+    return this.#sas.txProgress(this.#peers.peer(slot));
   }
 }

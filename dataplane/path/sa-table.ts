@@ -107,8 +107,8 @@ export class SaTable {
     this.#sad.remove(spi);
   }
 
-  removeTx(peer: Peer): void {
-    this.#dropTx(peer, DropCode.txNoSa);
+  removeTx(peer: Peer | undefined): void {
+    if (peer !== undefined) this.#dropTx(peer, DropCode.txNoSa);
   }
 
   removeAll(peer: Peer): void {
@@ -130,14 +130,14 @@ export class SaTable {
     }
   }
 
-  rxProgress(peer: Peer): SaProgress[] {
-    return [...peer.rx].map(({ spi, lane, packets, window }) => {
+  rxProgress(peer: Peer | undefined): SaProgress[] {
+    return [...(peer?.rx ?? [])].map(({ spi, lane, packets, window }) => {
       return { spi, lane, packets, missing: window.highest - packets, budgetUsed: 0 };
     });
   }
 
-  txProgress(peer: Peer): SaProgress | null {
-    if (peer.tx === null) return null;
+  txProgress(peer: Peer | undefined): SaProgress | null {
+    if (peer === undefined || peer.tx === null) return null;
     const { spi, lane, packets, budgetUsed } = peer.tx;
     return { spi, lane, packets, missing: 0, budgetUsed };
   }

@@ -103,12 +103,17 @@ export class WorkerPool implements DataPlane {
       const { aead, offloadCode, warning } = await pool.#threads.ready();
       pool.aead = aead;
       pool.offloadCode = offloadCode;
-      pool.warning = warning ?? pool.#steeringFault;
+      pool.warning = [warning, pool.#steeringFault].filter((text) => text !== null).join('; ') || null;
     } catch (error) {
       await pool.close();
       throw error;
     }
     return pool;
+  }
+
+  /** Whether every flow keeps to one queue; with one queue it does. */
+  get isSteering(): boolean {
+    return this.#steeringFault === null;
   }
 
   /** Where that is not allowed flows may change lanes, which costs order, not packets. */
