@@ -164,7 +164,7 @@ export class QueueLoop implements SendEvents {
     while (frames < TURN_FRAMES) {
       const len = this.#tun.receive();
       if (len === 0) {
-        this.#standing.empty(now);
+        this.#standing.empty();
         break;
       }
       frames += this.#seal(len, now);

@@ -17,19 +17,21 @@ export const INTERVAL_MS = 50;
 
 /** Owned by the queue's worker. */
 export class StandingQueue {
-  #emptyAtMs = Number.POSITIVE_INFINITY;
+  /** When bulk packets came first since the queue was empty; infinite while none did. */
+  #sinceMs = Number.POSITIVE_INFINITY;
   #signals = 0;
   #nextAtMs = 0;
 
   /** The queue was found empty. */
-  empty(nowMs: number): void {
-    this.#emptyAtMs = nowMs;
+  empty(): void {
+    this.#sinceMs = Number.POSITIVE_INFINITY;
     this.#signals = 0;
   }
 
   /** Whether a bulk packet that is there now is to carry a signal; it counts as given. */
   isDue(nowMs: number): boolean {
-    if (nowMs - this.#emptyAtMs < INTERVAL_MS) return false;
+    if (nowMs < this.#sinceMs) this.#sinceMs = nowMs;
+    if (nowMs - this.#sinceMs < INTERVAL_MS) return false;
     if (this.#signals > 0 && nowMs < this.#nextAtMs) return false;
     this.#signals++;
     this.#nextAtMs = nowMs + INTERVAL_MS / Math.sqrt(this.#signals);

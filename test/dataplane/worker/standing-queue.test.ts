@@ -7,27 +7,28 @@ function signals(queue: StandingQueue, fromMs: number, untilMs: number): number[
 }
 
 describe('StandingQueue.isDue()', () => {
-  test('is false for a queue that was never seen empty: nobody knows since when it stands', () => {
-    expect(signals(new StandingQueue(), 0, 1_000)).toEqual([]);
-  });
-
-  test('is true once the queue has stood for an interval, not before', () => {
+  test('is true once bulk packets have stood for an interval, not before', () => {
     const queue = new StandingQueue();
-    queue.empty(1_000);
+    expect(queue.isDue(1_000)).toBe(false);
     expect(queue.isDue(1_000 + INTERVAL_MS - 0.1)).toBe(false);
     expect(queue.isDue(1_000 + INTERVAL_MS)).toBe(true);
   });
 
+  test('counts from the first packet after a rest, however long that was', () => {
+    const queue = new StandingQueue();
+    queue.isDue(0);
+    queue.empty();
+    expect(signals(queue, 60_000, 60_000 + INTERVAL_MS * 1.5)).toEqual([60_000 + INTERVAL_MS]);
+  });
+
   test('is true once for each signal', () => {
     const queue = new StandingQueue();
-    queue.empty(0);
+    queue.isDue(0);
     expect([1, 2, 3].map(() => queue.isDue(INTERVAL_MS))).toEqual([true, false, false]);
   });
 
   test('comes at shorter and shorter times, by the square root of how many came', () => {
-    const queue = new StandingQueue();
-    queue.empty(0);
-    const times = signals(queue, 0, INTERVAL_MS * 5);
+    const times = signals(new StandingQueue(), 0, INTERVAL_MS * 5);
     const gaps = times.slice(1).map((ms, i) => ms - (times[i] ?? Number.NaN));
     expect(gaps.length).toBeGreaterThan(5);
     gaps.forEach((gap, i) => {
@@ -39,9 +40,8 @@ describe('StandingQueue.isDue()', () => {
 
   test('starts over when the queue was empty', () => {
     const queue = new StandingQueue();
-    queue.empty(0);
     signals(queue, 0, INTERVAL_MS * 3);
-    queue.empty(1_000);
+    queue.empty();
     expect(signals(queue, 1_000, 1_000 + INTERVAL_MS * 2)).toEqual([1_000 + INTERVAL_MS]);
   });
 });
