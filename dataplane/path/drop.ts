@@ -99,7 +99,7 @@ export const DROP_TABLE = {
   [DropCode.txSendFailed]: tx('send_failed', 'The underlay refused the sealed frame.'),
   [DropCode.txCongestion]: tx(
     'congestion',
-    'The queue of the interface was not empty for 100 ms: one packet of a TCP flow tells its sender.',
+    'The queue of the interface did not empty any more: a lost packet tells the sender of a TCP flow.',
   ),
 } satisfies Record<DropCode, DropInfo>;
 
