@@ -149,6 +149,7 @@ export class QueueLoop implements SendEvents {
     let sent = 0;
     if ((tun & POLLERR) !== 0) this.#loseInterface();
     else if (tun !== 0) sent = this.#moveTx(now);
+    else this.#standing.empty();
     this.#window.turned(sent, this.#ready(Poll.udp) === 0 ? 0 : this.#moveRx(now));
   }
 

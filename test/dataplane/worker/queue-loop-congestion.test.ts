@@ -2,12 +2,13 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Arena } from '../../../dataplane/io/arena.ts';
 import { closeFd } from '../../../dataplane/io/eventfd.ts';
-import { addressOf, setsockopt, write } from '../../../dataplane/io/libc.ts';
+import { addressOf, sendto, setsockopt, write } from '../../../dataplane/io/libc.ts';
 import { openSocketPair } from '../../../dataplane/io/socket-pair.ts';
 import { CounterBlock } from '../../../dataplane/path/counters.ts';
 import { DropCode } from '../../../dataplane/path/drop.ts';
 import { Engine } from '../../../dataplane/path/engine.ts';
 import { boundPort, openUdpSocket } from '../../../dataplane/port/udp-socket.ts';
+import { AF_INET, SOCKADDR_IN_LEN } from '../../../dataplane/wire/endpoint.ts';
 import { selectAead } from '../../../dataplane/worker/aead-select.ts';
 import type { WorkerSetup } from '../../../dataplane/worker/messages.ts';
 import { nowMs } from '../../../dataplane/worker/now.ts';
@@ -64,7 +65,33 @@ function makeLoop() {
   };
   const events = { onPathTooSmall() {}, onInterfaceLost() {}, onHousekeeping() {} };
   const loop = new QueueLoop(setup as WorkerSetup, arena, engine, selectOffload(arena, offloads), events);
-  return { loop, outerFd, counters };
+  return { loop, outerFd, counters, ownPort: boundPort(own.fd), peerFd: peer.fd };
+}
+
+function totalsOf(counters: CounterBlock) {
+  const totals = CounterBlock.sum([counters], SLOT);
+  return { ...totals, congestion: totals.drops.get(DropCode.txCongestion) ?? 0 };
+}
+
+/** Packets that fill a turn: it ends before it finds the queue empty. */
+const FULL_TURN = 4;
+
+/** Sends what fills a turn again and again, each time followed by a turn for a datagram alone. */
+function runInBursts(packet: Uint8Array) {
+  const { loop, outerFd, counters, ownPort, peerFd } = makeLoop();
+  const address = Buffer.alloc(128);
+  address.writeUInt16LE(AF_INET);
+  address.writeUInt16BE(ownPort, 2);
+  address.writeUInt32BE(0x7f000001, 4);
+  const bytes = new Uint8Array(131_072);
+  bytes.set(packet);
+  for (const untilMs = nowMs() + 4 * INTERVAL_MS; nowMs() < untilMs; ) {
+    for (let i = 0; i < FULL_TURN; i++) write(outerFd, addressOf(bytes), packet.length);
+    loop.turn(0);
+    sendto(peerFd, addressOf(bytes), 1, 0, addressOf(address), SOCKADDR_IN_LEN);
+    loop.turn(0);
+  }
+  return totalsOf(counters);
 }
 
 /** Sends for some intervals. @param isStanding Whether the queue holds more than a turn takes. */
@@ -79,8 +106,7 @@ function run(packet: Uint8Array, isStanding: boolean) {
     for (let i = 0; i < (isStanding ? 20 : 1); i++) write(outerFd, addressOf(bytes), packet.length);
     loop.turn(0);
   }
-  const totals = CounterBlock.sum([counters], SLOT);
-  return { ...totals, congestion: totals.drops.get(DropCode.txCongestion) ?? 0 };
+  return totalsOf(counters);
 }
 
 describe('QueueLoop', () => {
@@ -100,5 +126,11 @@ describe('QueueLoop', () => {
     const { congestion, txPackets } = run(packet, isStanding);
     expect(congestion).toBe(0);
     expect(txPackets).toBeGreaterThan(100);
+  });
+
+  test('drops no packets where poll(2) finds the queue empty between full turns', () => {
+    const { congestion, txPackets } = runInBursts(asSuper(tcpPacket(FLOW), 1_000));
+    expect(congestion).toBe(0);
+    expect(txPackets).toBeGreaterThan(1_000);
   });
 });
