@@ -73,10 +73,10 @@ export class Commands {
     if (replaced !== null) this.#replacedTx.set(sa.slot, replaced);
   }
 
-  /** Another queue learned where the peer is. */
+  /** Another queue learned where the peer is, maybe before it was told to validate sources. */
   #learnEndpoint(slot: number, words: Uint32Array): void {
     const peer = this.#engine.peer(slot);
-    if (peer === undefined) return;
+    if (peer === undefined || peer.validateSource) return;
     peer.endpointWords.set(words);
     peer.hasEndpoint = true;
   }

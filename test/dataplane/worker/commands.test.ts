@@ -76,6 +76,15 @@ describe('Commands.apply()', () => {
     expect(host.engine.lastPeer?.endpointWords).not.toEqual(words);
   });
 
+  test('learnEndpoint moves no peer whose source is validated', () => {
+    const { host, apply } = setUp();
+    apply({ kind: 'setPeers', peers: [peerSpec({ validateSource: true })] });
+    const words = parseEndpoint({ address: '2001:db8::7', port: 7_000 });
+    apply({ kind: 'learnEndpoint', slot: 1, words });
+    host.encap(PACKET);
+    expect(host.engine.lastPeer?.endpointWords).not.toEqual(words);
+  });
+
   test('learnEndpoint opens the way to a peer that had none', () => {
     const { b } = connectedHosts();
     const { host, apply } = setUp(b);
