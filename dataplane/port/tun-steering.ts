@@ -77,7 +77,7 @@ export function steerByFlow(fd: number): void {
  *
  * @param key Four random words, so that a sender can't easily aim flows at one queue.
  */
-export function steeringProgram(key: Uint32Array): Instruction[] {
+function steeringProgram(key: Uint32Array): Instruction[] {
   const [start = 0, startHigh = 0, factor = 0, factorHigh = 0] = key;
   return assemble([
     [Op.setReg, pair(Reg.packet, Reg.context), 0],

@@ -3,9 +3,8 @@
  * address and one control message, all in the arena and linked once.
  */
 import type { Arena } from '../io/arena.ts';
+import { SOCKADDR_IN6_LEN } from '../wire/endpoint.ts';
 
-/** sockaddr_in6, the longer one. */
-export const SOCKADDR_LEN = 28;
 const SOL_UDP = 17;
 /** struct mmsghdr on 64-bit Linux: a struct msghdr of 56 bytes, then the length that came. */
 const MMSGHDR_LEN = 64;
@@ -73,7 +72,7 @@ export class UdpMessages {
   expect(index: number): void {
     const { view } = this.#arena;
     const headerAt = this.#headersAt + index * MMSGHDR_LEN;
-    view.setInt32(headerAt + MsgAt.nameLen, SOCKADDR_LEN, true);
+    view.setInt32(headerAt + MsgAt.nameLen, SOCKADDR_IN6_LEN, true);
     view.setInt32(headerAt + MsgAt.controlLen, CONTROL_SPACE, true);
   }
 

@@ -1,7 +1,8 @@
 /** Message headers as the kernel reads them: each linked to its own buffer, address and control message. */
 import { describe, expect, test } from 'vitest';
 import { Arena } from '../../../dataplane/io/arena.ts';
-import { SOCKADDR_LEN, UdpMessages } from '../../../dataplane/port/udp-messages.ts';
+import { UdpMessages } from '../../../dataplane/port/udp-messages.ts';
+import { SOCKADDR_IN6_LEN } from '../../../dataplane/wire/endpoint.ts';
 
 const COUNT = 5;
 const MMSGHDR_LEN = 64;
@@ -63,9 +64,9 @@ describe('UdpMessages', () => {
   test('addresses and control messages have room of their own', () => {
     const { messages, header } = setUp();
     const blocks = Array.from({ length: COUNT }, (_, i) => i).flatMap((i) => [
-      { at: messages.nameAt(i), len: SOCKADDR_LEN },
+      { at: messages.nameAt(i), len: SOCKADDR_IN6_LEN },
       { at: header(i).controlAt, len: 64 },
-      { at: header(i).nameAt, len: SOCKADDR_LEN },
+      { at: header(i).nameAt, len: SOCKADDR_IN6_LEN },
     ]);
     const starts = [...new Map(blocks.map((block) => [block.at, block])).values()].sort(
       (a, b) => a.at - b.at,
@@ -96,7 +97,7 @@ describe('UdpMessages', () => {
     messages.setNameLen(1, 16);
     messages.setSegment(1, UDP_SEGMENT, 0);
     messages.expect(1);
-    expect(header(1)).toMatchObject({ nameLen: SOCKADDR_LEN, controlLen: 64 });
+    expect(header(1)).toMatchObject({ nameLen: SOCKADDR_IN6_LEN, controlLen: 64 });
   });
 
   test('receivedLen() reads what the kernel left behind the header', () => {
