@@ -19,9 +19,6 @@ const MAX_DATAGRAM_LEN = 65_535;
 const NARROW = 2;
 const WIDE = 16;
 
-/** Bytes of arena that a receiver takes, touched only as far as messages reach. */
-export const RECEIVER_LEN = WIDE * (BUFFER_LEN + 256);
-
 /** Owned by one worker. */
 export class UdpReceiver {
   readonly fd: number;

@@ -112,7 +112,9 @@ export class QueueLoop implements SendEvents {
     let ready = this.#poll(0);
     for (; ready === 0 && nowMs() - startedAtMs < windowMs; ready = this.#poll(0)) schedYield();
     if (ready === 0) ready = this.#poll(timeoutMs);
-    this.#window.waited(nowMs() - startedAtMs);
+    // A next request is no answer.
+    const isAnswered = this.#ready(Poll.udp) !== 0;
+    this.#window.waited(isAnswered ? nowMs() - startedAtMs : Number.POSITIVE_INFINITY);
     return ready;
   }
 

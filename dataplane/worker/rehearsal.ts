@@ -3,7 +3,7 @@
  *
  * V8 interprets what is new to it and compiles what has run a thousand times. A tunnel that only
  * pings would be interpreted for minutes, at 80 µs a packet instead of 15. So the whole loop runs
- * for a fifth of a second, over sockets of its own on loopback: one peer to send to, another
+ * for some tenths of a second, over sockets of its own on loopback: one peer to send to, another
  * that receives what the first was sent.
  */
 import { randomBytes } from 'node:crypto';

@@ -13,9 +13,9 @@
  */
 
 /** Long enough for a sender far away to answer to the signal before. @see RFC 8289 §4.3 */
-export const INTERVAL_MS = 50;
+export const INTERVAL_MS = 100;
 
-/** Owned by the queue's worker. */
+/** Owned by the queue's worker. Who filled the queue is not asked: the signal is for whichever bulk flow comes. */
 export class StandingQueue {
   /** When bulk packets came first since the queue was empty; infinite while none did. */
   #sinceMs = Number.POSITIVE_INFINITY;

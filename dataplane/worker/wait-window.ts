@@ -33,7 +33,7 @@ export class WaitWindow {
     this.#isOpen = sent > 0 && sent <= FEW_FRAMES && received === 0;
   }
 
-  /** The wait after that turn ended after `ms`. */
+  /** The wait after that turn brought an answer after `ms`; Infinity when it brought something else. */
   waited(ms: number): void {
     if (ms > MAX_MS) this.#ms = MIN_MS;
     else this.#ms = Math.min(MAX_MS, this.#ms * GROWTH);
