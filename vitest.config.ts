@@ -9,9 +9,18 @@ export default defineConfig({
     // End-to-end tests mostly wait, but run whole agents that must not starve one another on two cores.
     maxWorkers: 3,
     projects: [
-      { test: { ...common, name: 'unit', include: ['test/**/*.test.ts'], exclude: [E2E] } },
+      {
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [E2E],
+          // After the others, which measure time.
+          sequence: { groupOrder: 1 },
+        },
+      },
       // Real kernels and real time: a machine that stalls for a moment gets a second try; defects fail both.
-      { test: { ...common, name: 'e2e', include: [E2E], retry: 1 } },
+      { test: { ...common, name: 'e2e', include: [E2E], retry: 1, sequence: { groupOrder: 0 } } },
     ],
   },
 });

@@ -42,7 +42,8 @@ const setup = {
   peerSlots: PEER_SLOTS,
   flowHashKey: randomBytes(16),
 };
-rehearse(setup, arena, provider, offload);
+// However busy the machine is.
+rehearse(setup, arena, provider, offload, 20_000);
 v8.setFlagsFromString('--trace-deopt');
 // Also of code that is only marked: it is gone when it is called next.
 v8.setFlagsFromString('--trace-deopt-verbose');
