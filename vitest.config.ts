@@ -20,7 +20,16 @@ export default defineConfig({
         },
       },
       // Real kernels and real time: a machine that stalls for a moment gets a second try; defects fail both.
-      { test: { ...common, name: 'e2e', include: [E2E], retry: 1, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          ...common,
+          name: 'e2e',
+          include: [E2E],
+          retry: 1,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
     ],
   },
 });

@@ -37,7 +37,7 @@ const PASSES: readonly Pass[] = [
 ];
 /** Rounds of a pass after which V8 has compiled all of it, and when to stop in any case. */
 const ROUNDS = 300;
-const LIMIT_MS = 400;
+const LIMIT_MS = 300;
 const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;
 const VNI = 1;
 /** The peer that is sent to, the one that the same frames come from, and one without keys. */
