@@ -14,7 +14,7 @@
 
 /**
  * Half of what CoDel proposes for the Internet: with 100 ms a ping behind one TCP stream on a fast
- * link takes 3.3 ms, with 50 some 2, at the same throughput. @see RFC 8289 §4.3
+ * link takes 3.3 ms, with 50 up to 2.9, at the same throughput. @see RFC 8289 §4.3
  */
 export const INTERVAL_MS = 50;
 
