@@ -112,8 +112,7 @@ export class Network {
     await removeStaleRules(own.name);
     this.#pool = await WorkerPool.open(
       {
-        interfaceName: own.name,
-        vni: own.vni,
+        networks: [{ vni: own.vni, interfaceName: own.name }],
         listen: own.listen,
         listenPort: own.listenPort,
         controlPort: own.controlPort,

@@ -23,7 +23,9 @@ export async function readStatus(service: AgentService, network: Network): Promi
       offloads: {
         tcp_segmentation: pool.offloads.tcp,
         udp_segmentation: pool.offloads.udp,
-        ...(pool.lanes > 1 && { flow_steering: pool.isSteering }),
+        ...(pool.lanes > 1 && {
+          flow_steering: pool.network(service.config.interface.vni)?.steeringFault === null,
+        }),
         segmented_by: pool.offloadCode,
         udp_gro: pool.gro,
         outer_fragmentation: mtu.fragment,

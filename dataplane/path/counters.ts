@@ -10,7 +10,6 @@
  */
 import { Column, DROP_BASE, ROW_LEN } from './counter-layout.ts';
 import { type CounterTotals, sumRows } from './counter-totals.ts';
-import { DropCode } from './drop.ts';
 
 const CELL_BYTES = Float64Array.BYTES_PER_ELEMENT;
 const MAX_CAPACITY = 65_536;
@@ -84,11 +83,11 @@ export class CounterBlock {
     this.#add(slot, DROP_BASE + code, 1);
   }
 
-  /** Writer only: packets counted as delivered were refused by the port. */
-  rxWriteFailed(slot: number, packets: number, bytes: number): void {
+  /** Writer only: packets counted as delivered were not, for a reason of `code`. */
+  rxRefused(slot: number, packets: number, bytes: number, code: number): void {
     this.#add(slot, Column.rxPackets, -packets);
     this.#add(slot, Column.rxBytes, -bytes);
-    this.#add(slot, DROP_BASE + DropCode.rxPortWrite, packets);
+    this.#add(slot, DROP_BASE + code, packets);
   }
 
   /** Writer only: a frame was authenticated, whatever its inner packet is worth. */

@@ -15,7 +15,7 @@
  *     10  the counter is new                                 sa/replay-window.ts   RFC 6479
  *     11  learn the peer's endpoint                          peer.ts
  *     deliver
- *     12  a keepalive ends here
+ *     12  a keepalive ends here; an Ethernet frame is the switch's
  *     13  a whole packet of the IP version announced         wire/ipv4.ts, ipv6.ts RFC 791, RFC 8200
  *     14  inner source and destination are the peer's        route/route-table.ts
  *
@@ -29,6 +29,7 @@
 
 import { RouteCheck } from '../route/route-table.ts';
 import type { PacketMemory } from '../sa/aead.ts';
+import { HEADER_LEN as ETHERNET_HEADER_LEN } from '../wire/ethernet.ts';
 import * as geneve from '../wire/geneve.ts';
 import { type GeneveOptions, OptionFault, ProtocolType } from '../wire/geneve.ts';
 import { destinationAt, sourceAt as innerSourceAt, ipVersion, totalLen } from '../wire/ip.ts';
@@ -145,6 +146,9 @@ export class Decap {
   /** Stages 12 to 14. @returns As `open`. */
   #deliver(peer: Peer, type: number, at: number, len: number): number {
     if (type === ProtocolType.keepalive) return 0;
+    if (peer.network.isEthernet) {
+      return type === ProtocolType.ethernet && len >= ETHERNET_HEADER_LEN ? len : -DropCode.rxInnerMalformed;
+    }
     const { view } = this.#memory;
     if (!isAnnounced(view, type, at, len)) return -DropCode.rxInnerMalformed;
     const family = ipVersion(view, at) === 4 ? 4 : 6;

@@ -21,23 +21,24 @@ export const DropCode = {
   rxInnerMalformed: 12,
   rxInnerSource: 13,
   rxInnerDestination: 14,
-  rxPortWrite: 15,
-  txMalformed: 16,
-  txControlLoop: 17,
-  txNoRoute: 18,
-  txNoSa: 19,
-  txExpiredSa: 20,
-  txBudget: 21,
-  txTooLarge: 22,
-  txNoEndpoint: 23,
-  txSealRefused: 24,
-  txSendFailed: 25,
-  txCongestion: 26,
+  rxNoPort: 15,
+  rxPortWrite: 16,
+  txMalformed: 17,
+  txControlLoop: 18,
+  txNoRoute: 19,
+  txNoSa: 20,
+  txExpiredSa: 21,
+  txBudget: 22,
+  txTooLarge: 23,
+  txNoEndpoint: 24,
+  txSealRefused: 25,
+  txSendFailed: 26,
+  txCongestion: 27,
 } as const;
 export type DropCode = (typeof DropCode)[keyof typeof DropCode];
 
 /** Number of codes; they run from 1 to this without a gap. */
-export const DROP_COUNT = 26;
+export const DROP_COUNT = 27;
 
 export interface DropInfo {
   readonly direction: 'rx' | 'tx';
@@ -76,13 +77,17 @@ export const DROP_TABLE = {
   [DropCode.rxReplay]: rx('replay', 'The counter was seen before or lies behind the replay window.'),
   [DropCode.rxInnerMalformed]: rx(
     'inner_malformed',
-    'The inner packet is empty, truncated or not the IP announced.',
+    'The inner packet is empty, truncated or not what the frame announced.',
   ),
-  [DropCode.rxInnerSource]: rx('inner_source', "The inner source is not among the peer's allowed_ips."),
+  [DropCode.rxInnerSource]: rx(
+    'inner_source',
+    "The inner source is not among the peer's allowed_ips, or a MAC address that is not its own.",
+  ),
   [DropCode.rxInnerDestination]: rx(
     'inner_destination',
     "The inner destination is not among the peer's local_ips.",
   ),
+  [DropCode.rxNoPort]: rx('no_port', 'No other port of the Layer 2 network is to get the frame.'),
   [DropCode.rxPortWrite]: rx('port_write', 'The interface refused the inner packet.'),
   [DropCode.txMalformed]: tx('malformed', 'The packet from the interface is no complete IP packet.'),
   [DropCode.txControlLoop]: tx(

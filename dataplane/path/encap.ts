@@ -1,7 +1,7 @@
 /**
  * The way out: from a packet of the overlay to a sealed frame for the underlay.
  *
- *     select
+ *     select                     (a switch has done 1 to 3 for an Ethernet frame)
  *      1  a whole IPv4 or IPv6 packet     wire/ip.ts            RFC 791, RFC 8200
  *      2  the peer that owns its route    route/route-table.ts
  *      3  not our own control connection  (below)
@@ -57,6 +57,17 @@ export class Encap {
     this.peer = peer;
     this.#protocolType = isV4 ? ProtocolType.ipv4 : ProtocolType.ipv6;
     if (this.#isControlLoop(peer, packetAt)) return -DropCode.txControlLoop;
+    return this.#selectSa(peer, packetLen, nowMs);
+  }
+
+  /** Stages 4 to 6 for an Ethernet frame to a peer. @returns As `select`. */
+  selectFrame(peer: Peer, frameLen: number, nowMs: number): number {
+    this.peer = peer;
+    this.#protocolType = ProtocolType.ethernet;
+    return this.#selectSa(peer, frameLen, nowMs);
+  }
+
+  #selectSa(peer: Peer, packetLen: number, nowMs: number): number {
     const sa = peer.tx;
     if (sa === null) return -peer.txMissing;
     const ready = sa.ready(packetLen, nowMs);

@@ -7,12 +7,12 @@
  */
 import type { PeerSpec, RouteSpec, SaProgress, SaSpec } from '../contract.ts';
 import type { AeadProvider, PacketMemory } from '../sa/aead.ts';
-import { checkPacket } from '../wire/ip.ts';
+import { BASE_LEN, vni } from '../wire/geneve.ts';
 import type { CounterBlock } from './counters.ts';
 import { Decap } from './decap.ts';
 import { DropCode } from './drop.ts';
 import { Encap } from './encap.ts';
-import { FlowHash, sourcePort } from './flow-hash.ts';
+import { FlowHash } from './flow-hash.ts';
 import { sealKeepalive } from './keepalive.ts';
 import type { Peer } from './peer.ts';
 import { PeerTable } from './peer-table.ts';
@@ -42,7 +42,8 @@ export class Engine {
   readonly #sas: SaTable;
   readonly #encap: Encap;
   readonly #decap: Decap;
-  readonly #flowHash: FlowHash;
+  /** Spreads flows; keyed alike in all queues of a host. */
+  readonly flowHash: FlowHash;
 
   constructor(options: EngineOptions) {
     const { memory, counters, onEndpoint = () => {} } = options;
@@ -52,12 +53,15 @@ export class Engine {
     this.#sas = new SaTable(options);
     this.#encap = new Encap(memory, options.controlPort);
     this.#decap = new Decap({ memory, counters, peers: this.#peers, sas: this.#sas, onEndpoint });
-    this.#flowHash = new FlowHash(options.flowHashKey);
+    this.flowHash = new FlowHash(options.flowHashKey);
   }
 
-  /** @throws {RangeError} for a VNI outside 1 to 2^24 − 1 or one that exists. */
-  addNetwork(vni: number): void {
-    this.#peers.addNetwork(vni);
+  /**
+   * @param isEthernet Whether it carries Ethernet frames: `selectFrame` instead of `select`.
+   * @throws {RangeError} for a VNI outside 1 to 2^24 − 1 or one that exists.
+   */
+  addNetwork(vni: number, isEthernet = false): void {
+    this.#peers.addNetwork(vni, isEthernet);
   }
 
   /** Removes a network with its peers, routes and SAs; one that does not exist is fine. */
@@ -92,13 +96,13 @@ export class Engine {
     if (this.lastPeer === peer) this.lastPeer = null;
   }
 
+  peer(slot: number): Peer | undefined {
+    return this.#peers.peer(slot);
+  }
+
   /** All peers, live: finish or copy before adding or removing one. */
   peers(): Iterable<Peer> {
     return this.#peers.peers();
-  }
-
-  peer(slot: number): Peer | undefined {
-    return this.#peers.peer(slot);
   }
 
   /** Makes `routes` the peer's only ones, at once. @throws {RangeError | RouteCollisionError} as `setPeer`. */
@@ -175,26 +179,36 @@ export class Engine {
    *
    * The packet may lie at `frameAt` + 32 or anywhere beyond the frame's 32 bytes of header.
    *
-   * @param vni Network of the port; may be left out while there is one network.
+   * @param network VNI of the port's network; may be left out while there is one network.
    * @returns Frame length, or the negated drop code, which has been counted.
    */
-  encap(packetAt: number, packetLen: number, frameAt: number, nowMs: number, vni = 0): number {
-    return this.select(packetAt, packetLen, 1, nowMs, vni) || this.seal(packetAt, packetLen, frameAt, nowMs);
+  encap(packetAt: number, packetLen: number, frameAt: number, nowMs: number, network = 0): number {
+    return (
+      this.select(packetAt, packetLen, 1, nowMs, network) || this.seal(packetAt, packetLen, frameAt, nowMs)
+    );
   }
 
   /**
    * Decides for packets of one super-packet whether and to whom `seal` may send them.
    *
-   * @param packetAt The first of them, none of the others is longer or of another flow.
-   * @param packets  How many they are.
-   * @param vni      As in `encap`.
+   * @param packetAt The first of `packets`, none of the others is longer or of another flow.
+   * @param network  As in `encap`.
    * @returns 0, or the negated drop code, which has been counted for each of them.
    */
-  select(packetAt: number, packetLen: number, packets: number, nowMs: number, vni = 0): number {
-    const network = vni === 0 ? this.#peers.onlyNetwork : this.#peers.network(vni);
-    const fault = this.#encap.select(network, packetAt, packetLen, nowMs);
+  select(packetAt: number, packetLen: number, packets: number, nowMs: number, network = 0): number {
+    const own = network === 0 ? this.#peers.onlyNetwork : this.#peers.network(network);
+    const fault = this.#encap.select(own, packetAt, packetLen, nowMs);
     this.lastPeer = this.#encap.peer;
     if (fault !== 0) this.#counters.txDropped(this.lastPeer?.slot ?? 0, -fault, packets);
+    return fault;
+  }
+
+  /** As `select`, for `frames` Ethernet frames that a switch sends to a peer; an unknown slot has no route. */
+  selectFrame(slot: number, frameLen: number, frames: number, nowMs: number): number {
+    const peer = this.#peers.peer(slot);
+    this.lastPeer = peer ?? null;
+    const fault = peer ? this.#encap.selectFrame(peer, frameLen, nowMs) : -DropCode.txNoRoute;
+    if (fault !== 0) this.#counters.txDropped(peer?.slot ?? 0, -fault, frames);
     return fault;
   }
 
@@ -206,8 +220,7 @@ export class Engine {
   /** Seals one of the packets that were selected last. Parameters and result are those of `encap`. */
   seal(packetAt: number, packetLen: number, frameAt: number, nowMs: number): number {
     const result = this.#encap.seal(packetAt, packetLen, frameAt, nowMs);
-    const peer = this.#encap.peer;
-    const slot = peer === null ? 0 : peer.slot;
+    const slot = this.#encap.peer?.slot ?? 0;
     if (result > 0) this.#counters.txDelivered(slot, packetLen);
     else this.#counters.txDropped(slot, -result);
     return result;
@@ -226,13 +239,17 @@ export class Engine {
    */
   decap(frameAt: number, frameLen: number, sourceAt: number, packetAt: number, nowMs: number): number {
     const result = this.#decap.open(frameAt, frameLen, sourceAt, packetAt, nowMs);
-    const peer = this.#decap.peer;
-    this.lastPeer = peer;
-    const slot = peer === null ? 0 : peer.slot;
+    this.lastPeer = this.#decap.peer;
+    const slot = this.lastPeer?.slot ?? 0;
     if (result > 0) this.#counters.rxDelivered(slot, result);
     else if (result === 0) this.#counters.rxKeepalive(slot);
     else this.#counters.rxDropped(slot, -result);
     return result;
+  }
+
+  /** VNI that a frame from the underlay names, 0 for what is too short; nothing is checked. */
+  vniOf(frameAt: number, frameLen: number): number {
+    return frameLen < BASE_LEN ? 0 : vni(this.#memory.view, frameAt);
   }
 
   /** Seals a keepalive. @returns As `encap`, but a drop is not counted: no packet was lost. */
@@ -245,40 +262,27 @@ export class Engine {
     return result;
   }
 
-  /** The port refused packets of a peer's that `decap` gave. @param bytes Their length together. */
-  countWriteFailure(slot: number, packets: number, bytes: number): void {
-    this.#counters.rxWriteFailed(slot, packets, bytes);
+  /** Packets of a peer's that `decap` gave were not delivered. @param bytes Their length together. */
+  countRefused(slot: number, packets: number, bytes: number, code: DropCode = DropCode.rxPortWrite): void {
+    this.#counters.rxRefused(slot, packets, bytes, code);
   }
 
   /**
-   * The underlay refused frames that were sealed for a peer.
+   * The underlay refused frames that were sealed for a peer: a batch of packets or of keepalives.
    *
-   * @param bytes   Length of all frames together; a batch is of packets or of keepalives.
+   * @param bytes    Length of all frames together.
    * @param tooLarge Whether they are larger than the path takes.
    */
   countSendFailure(slot: number, frames: number, bytes: number, tooLarge = false): void {
     const innerBytes = bytes - frames * SEALED_OVERHEAD;
+    const code = tooLarge ? DropCode.txTooLarge : DropCode.txSendFailed;
     if (innerBytes === 0) this.#counters.txKeepaliveFailed(slot, frames);
-    else {
-      const code = tooLarge ? DropCode.txTooLarge : DropCode.txSendFailed;
-      this.#counters.txSendFailed(slot, frames, innerBytes, code);
-    }
+    else this.#counters.txSendFailed(slot, frames, innerBytes, code);
   }
 
   /** Frames that went out to a peer, keepalives among them. */
   sentFrames(slot: number): number {
     return this.#counters.framesSent(slot);
-  }
-
-  /** Keyed symmetric hash of a packet's flow, 0 to 2^32 − 1; 0 for what is no IP packet. */
-  flowHash(packetAt: number, packetLen: number): number {
-    const { view } = this.#memory;
-    return checkPacket(view, packetAt, packetLen) ? this.#flowHash.hash(view, packetAt) : 0;
-  }
-
-  /** Outer UDP source port that spreads flows over the underlay's paths, 49152 to 65535. */
-  flowSourcePort(packetAt: number, packetLen: number): number {
-    return sourcePort(this.flowHash(packetAt, packetLen));
   }
 
   /** Destroys expired SAs and shows the use of the others; to be called about once a second. */

@@ -13,7 +13,7 @@
  *
  * @see RFC 8926 §3.3 on the outer source port, RFC 6438
  */
-import { ipVersion } from '../wire/ip.ts';
+import { checkPacket, ipVersion } from '../wire/ip.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import { createUpperLayer, Fragment, IpProtocol, type UpperLayer } from '../wire/upper-layer.ts';
@@ -31,6 +31,11 @@ export class FlowHash {
   /** @param key 16 random bytes, copied. All queues of a host share them. */
   constructor(key: Uint8Array) {
     this.#prf = new Chaskey(key);
+  }
+
+  /** As `hash`, for any bytes: 0 for what is no IP packet. */
+  ofPacket(view: DataView, at: number, len: number): number {
+    return checkPacket(view, at, len) ? this.hash(view, at) : 0;
   }
 
   /**

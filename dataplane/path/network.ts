@@ -10,6 +10,8 @@ const ADDRESS_BITS = 128;
 /** Owned by the queue's worker. Routes and packets of one network never meet another's. */
 export class Network {
   readonly vni: number;
+  /** Whether it carries Ethernet frames, which a switch forwards, or IP packets, which routes do. */
+  readonly isEthernet: boolean;
   readonly routes = new RouteTable<Peer>();
   readonly #peers = new Set<Peer>();
   /** How many peers are configured at an outer address; those that validate their source only. */
@@ -17,11 +19,12 @@ export class Network {
   #validating = 0;
 
   /** @throws {RangeError} for a VNI outside 1 to 2^24 − 1. */
-  constructor(vni: number) {
+  constructor(vni: number, isEthernet = false) {
     if (!Number.isInteger(vni) || vni < 1 || vni > MAX_VNI) {
       throw new RangeError(`Cannot use VNI ${vni}: expected 1 to ${MAX_VNI}`);
     }
     this.vni = vni;
+    this.isEthernet = isEthernet;
   }
 
   get peers(): ReadonlySet<Peer> {

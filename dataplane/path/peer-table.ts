@@ -23,9 +23,9 @@ export class PeerTable {
   }
 
   /** @throws {RangeError} for a VNI out of range or one that exists. */
-  addNetwork(vni: number): void {
+  addNetwork(vni: number, isEthernet = false): void {
     if (this.#networks.has(vni)) throw new RangeError(`Cannot add network ${vni}: it exists`);
-    this.#networks.set(vni, new Network(vni));
+    this.#networks.set(vni, new Network(vni, isEthernet));
     this.#changed();
   }
 

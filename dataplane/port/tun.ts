@@ -113,12 +113,11 @@ export class TunQueue {
   readonly #arena: Arena;
   readonly #readAddress: number;
 
-  constructor(fd: number, arena: Arena) {
+  /** @param readAt Offset of MAX_PACKET_LEN bytes, 8-byte aligned, with room for a virtio_net_hdr in front. */
+  constructor(fd: number, arena: Arena, readAt = arena.take(16 + MAX_PACKET_LEN) + 16) {
     this.fd = fd;
     this.#arena = arena;
-    // The packet itself starts 8-byte aligned.
-    const block = arena.take(16 + MAX_PACKET_LEN);
-    this.packetAt = block + 16;
+    this.packetAt = readAt;
     this.#readAddress = arena.base + this.packetAt - VNET_HDR_LEN;
   }
 

@@ -1,6 +1,8 @@
 /** Ethernet II header: addresses and type. @see IEEE 802.3 §3.1.1; EtherTypes by IANA */
 
 export const HEADER_LEN = 14;
+/** With two VLAN tags. @see IEEE 802.1Q §9.6 */
+export const MAX_HEADER_LEN = 22;
 export const ADDRESS_LEN = 6;
 
 export const EtherType = { ipv4: 0x0800, arp: 0x0806, vlan: 0x8100, ipv6: 0x86dd } as const;

@@ -3,16 +3,19 @@ import type { SaProgress, SaSpec } from '../contract.ts';
 import type { Engine } from '../path/engine.ts';
 import type { WorkerCommand, WorkerProgress } from './messages.ts';
 import type { QueueLoop } from './queue-loop.ts';
+import type { QueueNetworks } from './queue-networks.ts';
 
 export class Commands {
   readonly #engine: Engine;
   readonly #loop: QueueLoop;
+  readonly #networks: QueueNetworks;
   /** By peer slot: the last send SA that another replaced, with its final count. */
   readonly #replacedTx = new Map<number, SaProgress>();
 
-  constructor(engine: Engine, loop: QueueLoop) {
+  constructor(engine: Engine, loop: QueueLoop, networks: QueueNetworks) {
     this.#engine = engine;
     this.#loop = loop;
+    this.#networks = networks;
   }
 
   /**
@@ -22,6 +25,15 @@ export class Commands {
   apply(command: WorkerCommand, nowMs: number): WorkerProgress | null {
     const engine = this.#engine;
     switch (command.kind) {
+      case 'addNetwork':
+        this.#networks.add(command.network);
+        return null;
+      case 'removeNetwork':
+        this.#networks.remove(command.vni);
+        return null;
+      case 'addPort':
+        this.#networks.addPort(command.vni, command.port);
+        return null;
       case 'setPeers':
         for (const peer of command.peers) engine.setPeer(peer);
         return null;

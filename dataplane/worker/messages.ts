@@ -5,17 +5,15 @@ import type { TunOffloads } from '../port/tun.ts';
 /** Given to a worker at its start. */
 export interface WorkerSetup {
   readonly queue: number;
-  readonly tunFd: number;
   /** Receives on the agent's port; in the reuseport group. */
   readonly udpFd: number;
   /** Sends; the same socket for queue 0, one with a port of its own for the others. */
   readonly sendFd: number;
   readonly socketFamily: number;
-  /** Super-packets that the TUN queue gives and takes. */
+  /** Super-packets that the kernel's interfaces give and take. */
   readonly offloads: TunOffloads;
   /** Wakes the worker when a message waits. */
   readonly wakeFd: number;
-  readonly vni: number;
   readonly controlPort: number;
   /** Counters of this worker: written by it alone, read by the main thread. */
   readonly counters: SharedArrayBuffer;
@@ -23,8 +21,23 @@ export interface WorkerSetup {
   readonly flowHashKey: Uint8Array;
 }
 
+/** A virtual network. */
+export interface NetworkSpec {
+  readonly vni: number;
+}
+
+/** Where a network's packets come from and go to on this host, as one queue knows it. */
+export interface PortSpec {
+  readonly kind: 'tun';
+  /** The queue's own descriptor. */
+  readonly fd: number;
+}
+
 /** Main thread to worker. A request with an `id` is answered under the same id. */
 export type WorkerCommand =
+  | { readonly kind: 'addNetwork'; readonly network: NetworkSpec }
+  | { readonly kind: 'removeNetwork'; readonly vni: number }
+  | { readonly kind: 'addPort'; readonly vni: number; readonly port: PortSpec }
   | { readonly kind: 'setPeers'; readonly peers: readonly PeerSpec[] }
   | { readonly kind: 'removePeer'; readonly slot: number }
   | { readonly kind: 'learnEndpoint'; readonly slot: number; readonly words: Uint32Array }
@@ -68,6 +81,6 @@ export type WorkerReport =
   | { readonly kind: 'endpoint'; readonly slot: number; readonly words: Uint32Array }
   /** The path to a peer refused a frame as too large. */
   | { readonly kind: 'pathTooSmall'; readonly slot: number }
-  /** Somebody removed the TUN interface. */
-  | { readonly kind: 'interfaceLost' }
+  /** Somebody removed a network's interface. */
+  | { readonly kind: 'interfaceLost'; readonly vni: number }
   | { readonly kind: 'stopped' };

@@ -1,28 +1,28 @@
 /**
- * The data plane as the main thread holds it: sockets, TUN device and one thread a queue.
+ * The data plane as the main thread holds it: sockets, networks and one thread a queue.
  *
- * Owns every descriptor, so that a thread that died is replaced without the interface or the
+ * Owns every descriptor, so that a thread that died is replaced without interfaces or the
  * port going away. Implements what the control plane may ask for.
  */
 import { randomFillSync } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
-import { SystemCallError } from '../io/libc.ts';
 import { CounterBlock } from '../path/counters.ts';
-import { openTun, type TunDevice, type TunOffloads } from '../port/tun.ts';
-import { steerByFlow } from '../port/tun-steering.ts';
+import type { TunOffloads } from '../port/tun.ts';
 import { formatEndpoint } from '../wire/endpoint.ts';
+import { KnownPeers } from './known-peers.ts';
 import type { WorkerCommand, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
+import type { NetworkOptions, PoolNetwork } from './pool-network.ts';
+import { PoolNetworks } from './pool-networks.ts';
 import { QueueSockets } from './queue-sockets.ts';
 import { QueueThreads } from './queue-threads.ts';
 
 const SPI_COUNTER_MASK = 0x3fffffff;
 
 export interface PoolOptions {
-  readonly interfaceName: string;
-  readonly vni: number;
+  /** Those to begin with. */
+  readonly networks: readonly NetworkOptions[];
   readonly listen: string;
   readonly listenPort: number;
   readonly controlPort: number;
@@ -38,13 +38,12 @@ export interface PoolEvents {
   onWorkerReplaced(queue: number, reason: string): void;
   onEndpoint(slot: number, endpoint: Endpoint): void;
   onPathTooSmall(slot: number): void;
-  /** Somebody removed the interface: nothing gets through any more. Told once. */
-  onInterfaceLost(): void;
+  /** Somebody removed a network's interface: nothing gets through it any more. Told once. */
+  onInterfaceLost(vni: number): void;
 }
 
 export class WorkerPool implements DataPlane {
   readonly lanes: number;
-  readonly interfaceName: string;
   /** One block of counters per worker. */
   readonly counters: readonly CounterBlock[];
   /** UDP ports that frames leave from, one a queue. */
@@ -55,29 +54,24 @@ export class WorkerPool implements DataPlane {
   warning: string | null = null;
   /** Whether received datagrams come merged. */
   readonly gro: boolean;
-  /** Super-packets that the interface gives and takes. */
+  /** Super-packets that interfaces give and take. */
   readonly offloads: TunOffloads;
-  readonly #tun: TunDevice;
   readonly #wakeFds: number[] = [];
   readonly #sockets: QueueSockets;
   readonly #threads: QueueThreads;
   readonly #events: PoolEvents;
-  readonly #peers = new Map<number, PeerSpec>();
-  /** By slot: where authenticated packets last came from, while that counts. */
-  readonly #learned = new Map<number, Uint32Array>();
-  #steeringFault: string | null = null;
-  #lost = false;
+  readonly #peers = new KnownPeers();
+  readonly #networks: PoolNetworks;
   #closed = false;
 
   private constructor(options: PoolOptions, events: PoolEvents) {
     this.lanes = options.queues;
     this.#events = events;
-    this.#tun = openTun(options.interfaceName, options.queues);
-    this.interfaceName = this.#tun.name;
-    this.offloads = this.#tun.offloads;
+    this.#networks = new PoolNetworks(options.queues);
     let sockets: QueueSockets | null = null;
     try {
-      this.#steer();
+      for (const network of options.networks) this.#networks.open(network);
+      this.offloads = this.#networks.offloads;
       sockets = new QueueSockets(options);
       this.#sockets = sockets;
       const setups = this.#makeSetups(options);
@@ -85,7 +79,7 @@ export class WorkerPool implements DataPlane {
       this.#threads = this.#startThreads(setups);
     } catch (error) {
       sockets?.close();
-      for (const fd of [...this.#wakeFds, ...this.#tun.fds]) closeFd(fd);
+      this.#closeRest();
       throw error;
     }
     this.sourcePorts = this.#sockets.sourcePorts;
@@ -93,7 +87,7 @@ export class WorkerPool implements DataPlane {
   }
 
   /**
-   * Creates the interface and sockets and starts the threads.
+   * Makes the networks and sockets and starts the threads.
    *
    * @throws {SystemCallError | WorkerError} with nothing left behind.
    */
@@ -103,7 +97,8 @@ export class WorkerPool implements DataPlane {
       const { aead, offloadCode, warning } = await pool.#threads.ready();
       pool.aead = aead;
       pool.offloadCode = offloadCode;
-      pool.warning = [warning, pool.#steeringFault].filter((text) => text !== null).join('; ') || null;
+      pool.warning = warning;
+      await pool.#threads.each((queue) => pool.#networks.commands(queue));
     } catch (error) {
       await pool.close();
       throw error;
@@ -111,21 +106,34 @@ export class WorkerPool implements DataPlane {
     return pool;
   }
 
-  /** Whether every flow keeps to one queue; with one queue it does. */
-  get isSteering(): boolean {
-    return this.#steeringFault === null;
+  /**
+   * Makes a network with its interface; on every queue before it resolves.
+   *
+   * @throws {SystemCallError | WorkerError} with nothing left behind.
+   */
+  async addNetwork(options: NetworkOptions): Promise<PoolNetwork> {
+    const network = this.#networks.open(options);
+    try {
+      await this.#threads.each((queue) => network.commands(queue));
+    } catch (error) {
+      await this.removeNetwork(network.vni);
+      throw error;
+    }
+    return network;
   }
 
-  /** Where that is not allowed flows may change lanes, which costs order, not packets. */
-  #steer(): void {
-    const [fd] = this.#tun.fds;
-    if (fd === undefined || this.lanes === 1) return;
-    try {
-      steerByFlow(fd);
-    } catch (error) {
-      if (!(error instanceof SystemCallError)) throw error;
-      this.#steeringFault = error.message;
-    }
+  /** Removes a network with interface, peers and SAs; an unknown one is fine. */
+  async removeNetwork(vni: number): Promise<void> {
+    const network = this.#networks.take(vni);
+    if (network === undefined) return;
+    this.#peers.forgetNetwork(vni);
+    await this.#threads.living({ kind: 'removeNetwork', vni });
+    network.close();
+  }
+
+  /** A network that was added. */
+  network(vni: number): PoolNetwork | undefined {
+    return this.#networks.get(vni);
   }
 
   #makeSetups(options: PoolOptions): WorkerSetup[] {
@@ -137,13 +145,11 @@ export class WorkerPool implements DataPlane {
       this.#wakeFds.push(wakeFd);
       return {
         queue,
-        tunFd: this.#tun.fds[queue] ?? -1,
         udpFd: socket.fd,
         sendFd: senders[queue]?.fd ?? socket.fd,
         socketFamily: socket.family,
-        offloads: this.#tun.offloads,
+        offloads: this.offloads,
         wakeFd,
-        vni: options.vni,
         controlPort: options.controlPort,
         counters: CounterBlock.allocate(peerSlots),
         peerSlots,
@@ -157,37 +163,34 @@ export class WorkerPool implements DataPlane {
       onEndpoint: (queue: number, slot: number, words: Uint32Array) =>
         this.#endpointLearned(queue, slot, words),
       onPathTooSmall: (slot: number) => this.#events.onPathTooSmall(slot),
-      onInterfaceLost: () => this.#interfaceLost(),
+      onInterfaceLost: (vni: number) => this.#interfaceLost(vni),
       onReplaced: (queue: number, reason: string) => this.#events.onWorkerReplaced(queue, reason),
     };
-    return new QueueThreads(setups, events, () => this.#knowledge());
+    return new QueueThreads(setups, events, (queue) => this.#knowledge(queue));
   }
 
-  #interfaceLost(): void {
-    if (!this.#lost && !this.#closed) this.#events.onInterfaceLost();
-    this.#lost = true;
+  #interfaceLost(vni: number): void {
+    const network = this.#networks.get(vni);
+    if (network === undefined || network.isLost || this.#closed) return;
+    network.isLost = true;
+    this.#events.onInterfaceLost(vni);
   }
 
   /** A dead thread's counters and windows are lost, so its SAs are not in it: never repeat a nonce. */
-  #knowledge(): WorkerCommand[] {
-    const endpoints = [...this.#learned].map(([slot, words]) => ({
-      kind: 'learnEndpoint' as const,
-      slot,
-      words,
-    }));
-    return [{ kind: 'setPeers', peers: [...this.#peers.values()] }, ...endpoints];
+  #knowledge(queue: number): WorkerCommand[] {
+    return [...this.#networks.commands(queue), ...this.#peers.commands(() => true)];
   }
 
   #endpointLearned(from: number, slot: number, words: Uint32Array): void {
-    if (!this.#peers.has(slot)) return;
-    this.#learned.set(slot, words);
+    if (this.#peers.vniOf(slot) === undefined) return;
+    this.#peers.learn(slot, words);
     this.#threads.tell({ kind: 'learnEndpoint', slot, words }, from);
     this.#events.onEndpoint(slot, formatEndpoint(words));
   }
 
   /** What keeps packets from flowing, null when nothing does. */
   get fault(): string | null {
-    return this.#lost ? `somebody removed the interface ${this.interfaceName}` : this.#threads.fault;
+    return this.#networks.fault ?? this.#threads.fault;
   }
 
   /** Adds peers, or changes those whose slot is known; on every queue before it resolves. */
@@ -198,19 +201,11 @@ export class WorkerPool implements DataPlane {
       rxRateLimitPps: Math.ceil(peer.rxRateLimitPps / this.lanes),
     }));
     await this.#threads.all({ kind: 'setPeers', peers: shares });
-    for (const peer of shares) {
-      const before = this.#peers.get(peer.slot);
-      // As the engines do: another configured endpoint is where the peer is.
-      if (peer.validateSource || !isDeepStrictEqual(before?.endpoint, peer.endpoint)) {
-        this.#learned.delete(peer.slot);
-      }
-      this.#peers.set(peer.slot, peer);
-    }
+    this.#peers.set(shares);
   }
 
   async removePeer(slot: number): Promise<void> {
-    this.#peers.delete(slot);
-    this.#learned.delete(slot);
+    this.#peers.forget(slot);
     await this.#threads.living({ kind: 'removePeer', slot });
   }
 
@@ -273,13 +268,18 @@ export class WorkerPool implements DataPlane {
     };
   }
 
-  /** Ends the threads and closes every descriptor; the interface is gone when it resolves. */
+  /** Ends the threads and closes every descriptor; all interfaces are gone when it resolves. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#threads.stop();
     this.#sockets.close();
-    for (const fd of [...this.#wakeFds, ...this.#tun.fds]) closeFd(fd);
+    this.#closeRest();
+  }
+
+  #closeRest(): void {
+    this.#networks.close();
+    for (const fd of this.#wakeFds) closeFd(fd);
   }
 }
 

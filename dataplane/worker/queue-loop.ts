@@ -1,84 +1,106 @@
 /**
- * The loop of one queue: moves packets between its TUN queue and its UDP socket through the
- * engine until the main thread says stop. Knows no protocol; sleeps in poll(2) when idle.
+ * The loop of one queue: gives each network's ports and the underlay their turns until the main
+ * thread says stop. Knows no protocol; sleeps in poll(2) when idle.
  *
- *     TX  tun.receive ─▶ segmenter ─▶ engine.select, seal ─▶ sender.commit … flush
- *     RX  receiver.receive ─▶ engine.decap ─▶ coalescer ─▶ tun.transmit
+ *     TX  source.take ─▶ engine ─▶ sender.commit … flush
+ *     RX  receiver.receive ─▶ link.open … flush
  */
 import type { Arena } from '../io/arena.ts';
 import { drainEventFd } from '../io/eventfd.ts';
-import { poll, schedYield } from '../io/libc.ts';
-import type { Coalescer } from '../path/coalesce.ts';
-import { isBulk, mark } from '../path/congestion.ts';
-import { DropCode } from '../path/drop.ts';
+import { schedYield } from '../io/libc.ts';
 import type { Engine } from '../path/engine.ts';
-import { SEALED_OVERHEAD } from '../path/seal-frame.ts';
-import type { Segmenter } from '../path/segment.ts';
-import { MAX_PACKET_LEN, TunQueue } from '../port/tun.ts';
+import { MAX_PACKET_LEN } from '../port/tun.ts';
 import { UdpReceiver } from '../port/udp-receiver.ts';
 import { type SendEvents, SendResult, UdpSender } from '../port/udp-sender.ts';
-import { writePacketTooBig } from '../wire/icmp.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import { MAX_ANSWER_LEN } from '../wire/icmp.ts';
 import { KeepaliveTimer } from './keepalive-timer.ts';
+import { type Link, type LinkParts, type Source, TURN_FRAMES } from './link.ts';
 import type { WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import type { Offload } from './offload-select.ts';
-import { StandingQueue } from './standing-queue.ts';
+import { PollSet } from './poll-set.ts';
+import { StrayLink } from './stray-link.ts';
 import { WaitWindow } from './wait-window.ts';
 
-/** Frames sealed, or opened, before the other side has its turn: some 100 µs. */
-const TURN_FRAMES = 128;
+/** Longest frame that a port gives. */
+const MAX_READ_LEN = MAX_PACKET_LEN + ethernet.MAX_HEADER_LEN;
 /** Header, tag and room to align. */
-const FRAME_CAPACITY = MAX_PACKET_LEN + 128;
+const FRAME_CAPACITY = MAX_READ_LEN + 128;
+/** In front of what is read or written: a virtio_net_hdr, and room for an Ethernet header to be put there. */
+const HEADROOM = 64;
 const HOUSEKEEPING_MS = 1_000;
-/** struct pollfd */
-const POLLFD_LEN = 8;
-const POLLIN = 1;
-const POLLERR = 8;
-/** Places in the poll set. */
-const Poll = { tun: 0, udp: 1, wake: 2 } as const;
-/** ICMP answers are at most the IPv6 minimum MTU. */
-const ICMP_CAPACITY = 1_280;
+/** Places in the poll set, in front of the sources'. */
+const Poll = { udp: 0, wake: 1, sources: 2 } as const;
+const MAX_SOURCES = 1_024;
 
 export interface QueueLoopEvents {
   /** The path to a peer refused a frame as too large; told once a second at most. */
   onPathTooSmall(slot: number): void;
-  /** Somebody removed the TUN interface; the loop goes on without it. */
-  onInterfaceLost(): void;
   /** About once a second. */
   onHousekeeping(nowMs: number): void;
 }
 
 export class QueueLoop implements SendEvents {
-  readonly #tun: TunQueue;
+  /** What links of this loop are made with. */
+  readonly parts: LinkParts;
   readonly #receiver: UdpReceiver;
   readonly #sender: UdpSender;
   readonly #engine: Engine;
-  readonly #arena: Arena;
   readonly #wakeFd: number;
-  readonly #pollAt: number;
-  readonly #icmpAt: number;
+  readonly #poll: PollSet;
+  readonly #sources: Source[] = [];
+  readonly #links = new Map<number, Link>();
+  readonly #stray: StrayLink;
+  /** The link that opened the last frame of a turn; it may keep packets for more to join. */
+  #opening: Link;
   readonly #keepalives: KeepaliveTimer;
-  readonly #segmenter: Segmenter;
-  readonly #coalescer: Coalescer;
   readonly #events: QueueLoopEvents;
   readonly #window = new WaitWindow();
-  readonly #standing = new StandingQueue();
   #pathReportedAtMs = 0;
 
   constructor(setup: WorkerSetup, arena: Arena, engine: Engine, offload: Offload, events: QueueLoopEvents) {
-    this.#arena = arena;
     this.#engine = engine;
-    this.#segmenter = offload.segmenter;
-    this.#coalescer = offload.coalescer;
     this.#wakeFd = setup.wakeFd;
     this.#events = events;
-    this.#tun = new TunQueue(setup.tunFd, arena);
     this.#receiver = new UdpReceiver(setup.udpFd, arena);
     this.#sender = new UdpSender(setup.sendFd, setup.socketFamily, arena, FRAME_CAPACITY, this);
-    this.#icmpAt = arena.take(16 + ICMP_CAPACITY) + 16;
+    const { segmenter, coalescer } = offload;
+    const readAt = arena.take(HEADROOM + MAX_READ_LEN) + HEADROOM;
+    const scratchAt = arena.take(HEADROOM + MAX_ANSWER_LEN) + HEADROOM;
+    this.parts = { arena, engine, sender: this.#sender, segmenter, coalescer, readAt, scratchAt };
     // Persistent keepalives are the first queue's task; one lane keeps the path open.
     this.#keepalives = new KeepaliveTimer(engine, setup.queue === 0);
-    this.#pollAt = this.#makePollSet([setup.tunFd, setup.udpFd, setup.wakeFd]);
+    this.#poll = new PollSet(arena, Poll.sources + MAX_SOURCES);
+    this.#poll.add(setup.udpFd);
+    this.#poll.add(setup.wakeFd);
+    this.#stray = new StrayLink(engine);
+    this.#opening = this.#stray;
+  }
+
+  /** Frames of its network go to this link from now on. */
+  addLink(link: Link): void {
+    this.#links.set(link.vni, link);
+  }
+
+  /** Its frames are strays from now on; its sources are the caller's to remove. */
+  removeLink(vni: number): void {
+    this.#links.delete(vni);
+    if (this.#opening.vni === vni) this.#opening = this.#stray;
+  }
+
+  /** @throws {RangeError} when there are as many as can be. */
+  addSource(source: Source): void {
+    this.#poll.add(source.fd);
+    this.#sources.push(source);
+  }
+
+  /** Asks a source no more; an unknown one is fine. */
+  removeSource(source: Source): void {
+    const index = this.#sources.indexOf(source);
+    if (index < 0) return;
+    this.#sources.splice(index, 1);
+    this.#poll.remove(Poll.sources + index);
   }
 
   /** @param takeMessages Called when woken; returns false to stop. */
@@ -86,7 +108,7 @@ export class QueueLoop implements SendEvents {
     let housekeepingAtMs = 0;
     for (let running = takeMessages(); running; ) {
       const now = this.turn(HOUSEKEEPING_MS);
-      if (this.#ready(Poll.wake) !== 0) {
+      if (this.#poll.isReady(Poll.wake)) {
         drainEventFd(this.#wakeFd);
         running = takeMessages();
       }
@@ -100,27 +122,23 @@ export class QueueLoop implements SendEvents {
   /** Waits for something to do, and gives each side one turn. @returns The time. */
   turn(timeoutMs: number): number {
     const windowMs = Math.min(timeoutMs, this.#window.ms);
-    const ready = windowMs > 0 ? this.#look(windowMs, timeoutMs) : this.#poll(timeoutMs);
+    const ready = windowMs > 0 ? this.#look(windowMs, timeoutMs) : this.#poll.wait(timeoutMs);
     const now = nowMs();
     if (ready > 0) this.#move(now);
     return now;
   }
 
-  /** Waits after a request: awake at first. @returns As `#poll`. */
+  /** Waits after a request: awake at first. @returns How many are ready. */
   #look(windowMs: number, timeoutMs: number): number {
     const startedAtMs = nowMs();
-    let ready = this.#poll(0);
-    for (; ready === 0 && nowMs() - startedAtMs < windowMs; ready = this.#poll(0)) schedYield();
-    if (ready === 0) ready = this.#poll(timeoutMs);
+    const poll = this.#poll;
+    let ready = poll.wait(0);
+    for (; ready === 0 && nowMs() - startedAtMs < windowMs; ready = poll.wait(0)) schedYield();
+    if (ready === 0) ready = poll.wait(timeoutMs);
     // A next request is no answer.
-    const isAnswered = this.#ready(Poll.udp) !== 0;
+    const isAnswered = poll.isReady(Poll.udp);
     this.#window.waited(isAnswered ? nowMs() - startedAtMs : Number.POSITIVE_INFINITY);
     return ready;
-  }
-
-  /** @returns How many of the poll set are ready. */
-  #poll(timeoutMs: number): number {
-    return poll(this.#arena.base + this.#pollAt, 3, timeoutMs);
   }
 
   /** Sends one keepalive on this queue's lane, if the peer has one. */
@@ -131,89 +149,31 @@ export class QueueLoop implements SendEvents {
     this.#sender.flush();
   }
 
-  #makePollSet(fds: readonly number[]): number {
-    const at = this.#arena.take(fds.length * POLLFD_LEN);
-    fds.forEach((fd, i) => {
-      this.#arena.view.setInt32(at + i * POLLFD_LEN, fd, true);
-      this.#arena.view.setInt16(at + i * POLLFD_LEN + 4, POLLIN, true);
-    });
-    return at;
-  }
-
-  /** What poll found, 0 for nothing. */
-  #ready(index: number): number {
-    return this.#arena.view.getInt16(this.#pollAt + index * POLLFD_LEN + 6, true);
-  }
-
   /** Gives each side one turn, if it has something. */
   #move(now: number): void {
-    const tun = this.#ready(Poll.tun);
-    let sent = 0;
-    if ((tun & POLLERR) !== 0) this.#loseInterface();
-    else if (tun !== 0) sent = this.#moveTx(now);
-    else this.#standing.empty();
-    this.#window.turned(sent, this.#ready(Poll.udp) === 0 ? 0 : this.#moveRx(now));
+    const poll = this.#poll;
+    const hasFrames = poll.isReady(Poll.udp);
+    let taken = 0;
+    for (let i = 0; i < this.#sources.length; i++) {
+      const source = this.#sources[i];
+      if (source === undefined) continue;
+      const place = Poll.sources + i;
+      if (poll.isBroken(place)) this.#lose(source, place);
+      else if (poll.isReady(place)) taken += source.take(now);
+      else source.idle();
+    }
+    if (taken > 0) this.#sender.flush();
+    this.#window.turned(taken, hasFrames ? this.#receive(now) : 0);
   }
 
-  /** It would be ready for ever; poll passes over negative descriptors. */
-  #loseInterface(): void {
-    this.#arena.view.setInt32(this.#pollAt + Poll.tun * POLLFD_LEN, -1, true);
-    this.#events.onInterfaceLost();
-  }
-
-  /** @returns Packets taken. */
-  #moveTx(now: number): number {
-    let frames = 0;
-    while (frames < TURN_FRAMES) {
-      const len = this.#tun.receive();
-      if (len === 0) {
-        this.#standing.empty();
-        break;
-      }
-      frames += this.#seal(len, now);
-    }
-    this.#sender.flush();
-    return frames;
-  }
-
-  /** Seals what the TUN queue gave. @returns How many packets that was. */
-  #seal(len: number, now: number): number {
-    const segmenter = this.#segmenter;
-    const engine = this.#engine;
-    const sender = this.#sender;
-    const isToLose = this.#isToLose(now);
-    const count = segmenter.begin(this.#tun.packetAt, len);
-    if (count === 0) {
-      engine.countMalformed();
-      return 1;
-    }
-    let packetLen = segmenter.next();
-    const fault = engine.select(segmenter.at, packetLen, count, now);
-    const peer = engine.lastPeer;
-    if (fault !== 0 || peer === null) {
-      if (fault === -DropCode.txTooLarge) this.#answerTooLarge(segmenter.at, packetLen);
-      return count;
-    }
-    if (isToLose) {
-      engine.countCongestion();
-      packetLen = segmenter.next();
-    }
-    for (; packetLen > 0; packetLen = segmenter.next()) {
-      const frameLen = engine.seal(segmenter.at, packetLen, sender.nextAt, now);
-      if (frameLen > 0) sender.commit(frameLen, peer.endpointWords, peer.slot);
-    }
-    return count;
-  }
-
-  /** Tells the sender of what was just received to slow down, if that is due. @returns Whether by a loss. */
-  #isToLose(now: number): boolean {
-    const { view } = this.#arena;
-    const { packetAt } = this.#tun;
-    return isBulk(view, packetAt) && this.#standing.isDue(now) && !mark(view, packetAt);
+  /** It would be ready for ever. */
+  #lose(source: Source, place: number): void {
+    this.#poll.mute(place);
+    source.lost();
   }
 
   /** @returns Frames taken. */
-  #moveRx(now: number): number {
+  #receive(now: number): number {
     const receiver = this.#receiver;
     let frames = 0;
     while (frames < TURN_FRAMES || receiver.hasMore) {
@@ -227,34 +187,19 @@ export class QueueLoop implements SendEvents {
         frames++;
       } while (offset < len);
     }
-    if (this.#coalescer.flush()) this.#deliver();
+    this.#opening.flush();
+    this.#sender.flush();
     return frames;
   }
 
   #open(frameAt: number, frameLen: number, now: number): void {
-    const coalescer = this.#coalescer;
-    const engine = this.#engine;
-    const at = coalescer.nextAt(Math.max(0, frameLen - SEALED_OVERHEAD));
-    const len = engine.decap(frameAt, frameLen, this.#receiver.sourceAt, at, now);
-    const peer = engine.lastPeer;
-    if (len > 0 && peer !== null && coalescer.add(len, peer.slot)) this.#deliver();
-  }
-
-  #deliver(): void {
-    const coalescer = this.#coalescer;
-    while (coalescer.take()) {
-      if (this.#tun.transmit(coalescer.packetAt, coalescer.packetLen)) continue;
-      this.#engine.countWriteFailure(coalescer.context, coalescer.packets, coalescer.bytes);
+    const vni = this.#engine.vniOf(frameAt, frameLen);
+    if (vni !== this.#opening.vni) {
+      // All links join packets in the same place.
+      this.#opening.flush();
+      this.#opening = this.#links.get(vni) ?? this.#stray;
     }
-  }
-
-  /** Tells the inner sender which size the path takes. @see RFC 1191, RFC 8201 */
-  #answerTooLarge(packetAt: number, packetLen: number): void {
-    const peer = this.#engine.lastPeer;
-    if (peer === null) return;
-    const { view } = this.#arena;
-    const len = writePacketTooBig(view, packetAt, packetLen, peer.mtuBytes, -1, this.#icmpAt);
-    if (len > 0) this.#tun.transmitPlain(this.#icmpAt, len);
+    this.#opening.open(frameAt, frameLen, this.#receiver.sourceAt, now);
   }
 
   onSent(result: SendResult, frames: number, bytes: number, slot: number): void {

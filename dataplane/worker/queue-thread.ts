@@ -17,7 +17,7 @@ export class WorkerError extends Error {
 export interface QueueThreadEvents {
   onEndpoint(queue: number, slot: number, words: Uint32Array): void;
   onPathTooSmall(slot: number): void;
-  onInterfaceLost(): void;
+  onInterfaceLost(vni: number): void;
   /** The thread ended without being told to. */
   onDeath(queue: number, reason: string): void;
 }
@@ -117,7 +117,7 @@ export class QueueThread {
         this.#events.onPathTooSmall(report.slot);
         break;
       case 'interfaceLost':
-        this.#events.onInterfaceLost();
+        this.#events.onInterfaceLost(report.vni);
         break;
       case 'ready':
       case 'stopped':

@@ -18,14 +18,14 @@ export interface QueueThreadsEvents extends Omit<QueueThreadEvents, 'onDeath'> {
 export class QueueThreads {
   readonly #threads: QueueThread[];
   readonly #events: QueueThreadsEvents;
-  readonly #restore: () => readonly WorkerCommand[];
+  readonly #restore: (queue: number) => readonly WorkerCommand[];
   #running = false;
 
   /** @param restore What another thread is told before anything else. */
   constructor(
     setups: readonly WorkerSetup[],
     events: QueueThreadsEvents,
-    restore: () => readonly WorkerCommand[],
+    restore: (queue: number) => readonly WorkerCommand[],
   ) {
     this.#events = events;
     this.#restore = restore;
@@ -50,6 +50,14 @@ export class QueueThreads {
   /** Asks every thread. @throws {WorkerError} when one refuses or is gone. */
   all(command: WorkerCommand): Promise<(WorkerProgress | null)[]> {
     return Promise.all(this.#threads.map((thread) => thread.request(command)));
+  }
+
+  /** Asks every thread for what is its own. @throws {WorkerError} as `all`. */
+  async each(commands: (queue: number) => readonly WorkerCommand[]): Promise<void> {
+    const asked = this.#threads.flatMap((thread) =>
+      commands(thread.setup.queue).map((command) => thread.request(command)),
+    );
+    await Promise.all(asked);
   }
 
   /** As `all`, for what a thread that is gone needs no more: it answers null. */
@@ -96,7 +104,7 @@ export class QueueThreads {
     if (!this.#running) return;
     const thread = this.#start(setup);
     this.#threads[queue] = thread;
-    await Promise.all(this.#restore().map((command) => thread.request(command)));
+    await Promise.all(this.#restore(queue).map((command) => thread.request(command)));
     this.#events.onReplaced(queue, reason);
   }
 }

@@ -13,6 +13,7 @@ import type { WorkerReport, WorkerRequest, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import { selectOffload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
+import { QueueNetworks } from './queue-networks.ts';
 import { rehearse } from './rehearsal.ts';
 
 /** Read, batch and send buffers, message headers and scratch; measured need is 1,968 KiB with the rehearsal. */
@@ -35,10 +36,8 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     controlPort: setup.controlPort,
     onEndpoint: ({ slot }) => endpoints.moved(slot, nowMs()),
   });
-  engine.addNetwork(setup.vni);
   const loop = new QueueLoop(setup, arena, engine, offload, {
     onPathTooSmall: (slot) => report({ kind: 'pathTooSmall', slot }),
-    onInterfaceLost: () => report({ kind: 'interfaceLost' }),
     onHousekeeping: (now) => endpoints.due(now),
   });
   const warnings = [warning, offload.fallbackReason].filter((text) => text != null);
@@ -48,7 +47,8 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     offloadCode: offload.segmenter.name,
     warning: warnings.length === 0 ? null : warnings.join('; '),
   });
-  const commands = new Commands(engine, loop);
+  const networks = new QueueNetworks(engine, loop, (vni) => report({ kind: 'interfaceLost', vni }));
+  const commands = new Commands(engine, loop, networks);
   loop.run(() => takeMessages(commands, report));
   for (const peer of [...engine.peers()]) engine.removePeer(peer.slot);
   arena.close();

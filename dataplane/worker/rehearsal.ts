@@ -21,6 +21,7 @@ import { nowMs } from './now.ts';
 import type { Offload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
 import { ADDRESSES, CONTROL_PORT, rehearsalPackets } from './rehearsal-packets.ts';
+import { RoutedLink } from './routed-link.ts';
 
 interface Pass extends Pick<PeerSpec, 'validateSource' | 'rxRateLimitPps'> {
   readonly spi: number;
@@ -43,7 +44,7 @@ const VNI = 1;
 /** The peer that is sent to, the one that the same frames come from, and one without keys. */
 const SLOTS = { to: 1, from: 2, keyless: 3 } as const;
 const READ_LEN = 66_000;
-const NO_EVENTS = { onPathTooSmall() {}, onInterfaceLost() {}, onHousekeeping() {} };
+const NO_EVENTS = { onPathTooSmall() {}, onHousekeeping() {} };
 
 /**
  * What is called must be the same as later, functions that belong to an instance too (those of
@@ -70,10 +71,14 @@ export function rehearse(
       fds.push(tunFd, outerFd);
       const udp = openUdpSocket({ listen: loopback, port: 0, joinPort: false, fragment: false });
       fds.push(udp.fd);
-      const own = { ...setup, tunFd, udpFd: udp.fd, sendFd: udp.fd, socketFamily: udp.family, vni: VNI };
+      const own = { ...setup, udpFd: udp.fd, sendFd: udp.fd, socketFamily: udp.family };
       arena.borrow(() => {
         const engine = makeEngine(arena, aead, { address: loopback, port: boundPort(udp.fd) }, pass);
-        exchange(new QueueLoop(own, arena, engine, offload, NO_EVENTS), arena, outerFd, untilMs);
+        const loop = new QueueLoop(own, arena, engine, offload, NO_EVENTS);
+        const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
+        loop.addLink(link);
+        loop.addSource(link);
+        exchange(loop, arena, outerFd, untilMs);
         engine.removeNetwork(VNI);
       });
     } catch (error) {

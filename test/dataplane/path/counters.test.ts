@@ -89,7 +89,7 @@ describe('CounterBlock', () => {
   test('failures of ports move packets from delivered to dropped', () => {
     const block = newBlock();
     block.rxDelivered(1, 100);
-    block.rxWriteFailed(1, 1, 100);
+    block.rxRefused(1, 1, 100, DropCode.rxPortWrite);
     block.txDelivered(1, 60);
     block.txDelivered(1, 50);
     block.txSendFailed(1, 2, 110, DropCode.txSendFailed);

@@ -337,11 +337,11 @@ describe('endpoint learning', () => {
   });
 });
 
-describe('Engine.countWriteFailure()', () => {
+describe('Engine.countRefused()', () => {
   test('moves packets from delivered to dropped', () => {
     const by = host();
     for (const counter of [1n, 2n, 3n]) by.decap(craftFrame(INNER, { counter }));
-    by.engine.countWriteFailure(1, 2, 2 * INNER.length);
+    by.engine.countRefused(1, 2, 2 * INNER.length);
     expect(by.dropped(DropCode.rxPortWrite, 1)).toBe(2);
     const totals = CounterBlock.sum([by.counters], 1);
     expect(totals).toMatchObject({ rxReceived: 3, rxPackets: 1, rxBytes: INNER.length });

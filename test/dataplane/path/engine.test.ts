@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CounterBlock } from '../../../dataplane/path/counters.ts';
 import { DropCode } from '../../../dataplane/path/drop.ts';
+import { sourcePort } from '../../../dataplane/path/flow-hash.ts';
 import { connectedHosts, Host, NOW, peerSpec, saSpec, VNI } from './host.ts';
 import { ipPacket, Protocol } from './packets.ts';
 
@@ -124,7 +125,7 @@ describe('Engine', () => {
     expect(CounterBlock.sum([a.counters], 1).txBudgetUsed).toBe(0);
   });
 
-  test('flowHash() and flowSourcePort() agree in both directions and refuse what is no packet', () => {
+  test('flowHash and sourcePort() agree in both directions and refuse what is no packet', () => {
     const { a } = connectedHosts();
     const at = 4_096;
     const put = (packet: Uint8Array) => {
@@ -132,12 +133,13 @@ describe('Engine', () => {
       return packet.length;
     };
     const out = put(ipPacket(OUT));
-    const [hash, port] = [a.engine.flowHash(at, out), a.engine.flowSourcePort(at, out)];
-    expect(port).toBe(49_152 + Math.floor(hash / 2 ** 18));
-    expect(a.engine.flowHash(at, out - 1)).toBe(0);
+    const { flowHash } = a.engine;
+    const hash = flowHash.ofPacket(a.memory.view, at, out);
+    expect(sourcePort(hash)).toBe(49_152 + Math.floor(hash / 2 ** 18));
+    expect(flowHash.ofPacket(a.memory.view, at, out - 1)).toBe(0);
     const swapped = ipPacket({ src: OUT.dst, dst: OUT.src });
     swapped.set([swapped[22] ?? 0, swapped[23] ?? 0, swapped[20] ?? 0, swapped[21] ?? 0], 20);
-    expect(a.engine.flowHash(at, put(swapped))).toBe(hash);
+    expect(flowHash.ofPacket(a.memory.view, at, put(swapped))).toBe(hash);
   });
 
   test.each([0, 0x1000000])('addNetwork() refuses VNI %i', (vni) => {

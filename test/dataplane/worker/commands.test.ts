@@ -4,6 +4,7 @@ import { parseEndpoint } from '../../../dataplane/wire/endpoint.ts';
 import { Commands } from '../../../dataplane/worker/commands.ts';
 import type { WorkerCommand } from '../../../dataplane/worker/messages.ts';
 import type { QueueLoop } from '../../../dataplane/worker/queue-loop.ts';
+import { QueueNetworks } from '../../../dataplane/worker/queue-networks.ts';
 import { connectedHosts, Host, KEY_B, NOW, peerSpec, saSpec, VNI } from '../path/host.ts';
 import { ipPacket } from '../path/packets.ts';
 
@@ -11,7 +12,8 @@ const PACKET = ipPacket({ src: '10.77.0.1', dst: '10.77.0.2' });
 
 function setUp(host: Host = connectedHosts().a) {
   const sendKeepalive = vi.fn();
-  const commands = new Commands(host.engine, { sendKeepalive } as unknown as QueueLoop);
+  const loop = { sendKeepalive } as unknown as QueueLoop;
+  const commands = new Commands(host.engine, loop, new QueueNetworks(host.engine, loop, () => {}));
   return { host, sendKeepalive, apply: (command: WorkerCommand) => commands.apply(command, NOW) };
 }
 

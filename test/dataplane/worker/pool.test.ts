@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { describeHosts } from '../../support/describe-hosts.ts';
 import { Lab, type Namespace } from '../../support/netns.ts';
-import { cpuShare, descriptors, kill, openSite, peer, type Site, sa } from './pools.ts';
+import { cpuShare, descriptors, kill, openSite, peer, type Site, sa, VNI } from './pools.ts';
 
 describeHosts('WorkerPool', () => {
   let lab: Lab;
@@ -47,7 +47,8 @@ describeHosts('WorkerPool', () => {
     const before = descriptors();
     const { pool } = await open({ queues });
     expect(links()).toContain('icxm0');
-    expect(pool).toMatchObject({ lanes: queues, interfaceName: 'icxm0', warning: null });
+    expect(pool).toMatchObject({ lanes: queues, warning: null });
+    expect(pool.network(VNI)?.device.name).toBe('icxm0');
     expect(pool.aead).toMatch(/^OpenSSL 3/);
     expect(pool.sourcePorts[0]).toBe(6_081);
     expect(new Set(pool.sourcePorts).size).toBe(queues);

@@ -34,12 +34,19 @@ export interface Site {
   readonly heard: Heard;
 }
 
-export async function openSite(host: Namespace, options: Partial<PoolOptions> = {}): Promise<Site> {
+export interface SiteOptions extends Partial<PoolOptions> {
+  readonly interfaceName?: string;
+  readonly vni?: number;
+}
+
+export async function openSite(
+  host: Namespace,
+  { interfaceName = 'icxm0', vni = VNI, ...options }: SiteOptions = {},
+): Promise<Site> {
   const { WorkerPool: Pool } = await compiled<PoolModule>('dataplane/worker/pool.js');
   const heard: Heard = { replaced: [], endpoints: [], tooSmall: [], lost: 0 };
   const settings = {
-    interfaceName: 'icxm0',
-    vni: VNI,
+    networks: [{ vni, interfaceName }],
     listen: '0.0.0.0',
     listenPort: PORT,
     controlPort: 6_082,

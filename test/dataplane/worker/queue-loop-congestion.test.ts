@@ -14,6 +14,7 @@ import type { WorkerSetup } from '../../../dataplane/worker/messages.ts';
 import { nowMs } from '../../../dataplane/worker/now.ts';
 import { selectOffload } from '../../../dataplane/worker/offload-select.ts';
 import { QueueLoop } from '../../../dataplane/worker/queue-loop.ts';
+import { RoutedLink } from '../../../dataplane/worker/routed-link.ts';
 import { INTERVAL_MS } from '../../../dataplane/worker/standing-queue.ts';
 import { asSuper } from '../../support/super-packets.ts';
 import { pattern, tcpPacket, udpPacket } from '../../support/transport-packets.ts';
@@ -56,15 +57,18 @@ function makeLoop() {
   const offloads = { tcp: true, udp: true };
   const setup = {
     queue: 0,
-    tunFd,
     udpFd: own.fd,
     sendFd: own.fd,
     socketFamily: own.family,
     wakeFd: -1,
     offloads,
   };
-  const events = { onPathTooSmall() {}, onInterfaceLost() {}, onHousekeeping() {} };
-  const loop = new QueueLoop(setup as WorkerSetup, arena, engine, selectOffload(arena, offloads), events);
+  const events = { onPathTooSmall() {}, onHousekeeping() {} };
+  const offload = selectOffload(arena, offloads);
+  const loop = new QueueLoop(setup as unknown as WorkerSetup, arena, engine, offload, events);
+  const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
+  loop.addLink(link);
+  loop.addSource(link);
   return { loop, outerFd, counters, ownPort: boundPort(own.fd), peerFd: peer.fd };
 }
 

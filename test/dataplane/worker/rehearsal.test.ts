@@ -82,13 +82,11 @@ function stage(overrides: { arenaLen?: number; slow?: boolean; socketFamily?: nu
   const offloads = { tcp: true, udp: true };
   const setup = {
     queue: 0,
-    tunFd: -1,
     udpFd: -1,
     sendFd: -1,
     socketFamily: overrides.socketFamily ?? AF_INET,
     offloads,
     wakeFd: -1,
-    vni: 7,
     controlPort: 6_082,
     counters: CounterBlock.allocate(2),
     peerSlots: 2,

@@ -17,6 +17,7 @@ const { selectOffload } = await load('worker/offload-select');
 const { QueueLoop } = await load('worker/queue-loop');
 const { rehearse } = await load('worker/rehearsal');
 const { ADDRESSES, CONTROL_PORT, rehearsalPackets } = await load('worker/rehearsal-packets');
+const { RoutedLink } = await load('worker/routed-link');
 
 const VNI = 77;
 const PEER_SLOTS = 4;
@@ -30,7 +31,6 @@ const [tunFd, outerFd] = openSocketPair();
 const udp = openUdpSocket({ listen, port: 0, joinPort: false, fragment: false });
 const setup = {
   queue: 0,
-  tunFd,
   udpFd: udp.fd,
   sendFd: udp.fd,
   socketFamily: udp.family,
@@ -81,9 +81,11 @@ engine.installRx({ ...sa, slot: 2, key: Uint8Array.from(key) }, nowMs());
 engine.installTx({ ...sa, slot: 1, key: Uint8Array.from(key) }, nowMs());
 const loop = new QueueLoop(setup, arena, engine, offload, {
   onPathTooSmall() {},
-  onInterfaceLost() {},
   onHousekeeping() {},
 });
+const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
+loop.addLink(link);
+loop.addSource(link);
 const packets = rehearsalPackets().map((bytes) => {
   const at = arena.take(bytes.length);
   arena.bytes.set(bytes, at);

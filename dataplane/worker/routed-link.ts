@@ -1,0 +1,115 @@
+/**
+ * A network of IP packets on one queue: moves them between its TUN queue and the underlay.
+ *
+ *     TX  tun.receive ─▶ segmenter ─▶ engine.select, seal ─▶ sender.commit
+ *     RX  engine.decap ─▶ coalescer ─▶ tun.transmit
+ */
+import { isBulk, mark } from '../path/congestion.ts';
+import { DropCode } from '../path/drop.ts';
+import { SEALED_OVERHEAD } from '../path/seal-frame.ts';
+import { TunQueue } from '../port/tun.ts';
+import { writePacketTooBig } from '../wire/icmp.ts';
+import { type Link, type LinkParts, type Source, TURN_FRAMES } from './link.ts';
+import { StandingQueue } from './standing-queue.ts';
+
+export class RoutedLink implements Link, Source {
+  readonly vni: number;
+  readonly fd: number;
+  readonly #tun: TunQueue;
+  readonly #parts: LinkParts;
+  readonly #onLost: () => void;
+  readonly #standing = new StandingQueue();
+
+  /** @param onLost Somebody removed the interface. */
+  constructor(vni: number, tunFd: number, parts: LinkParts, onLost: () => void) {
+    this.vni = vni;
+    this.fd = tunFd;
+    this.#tun = new TunQueue(tunFd, parts.arena, parts.readAt);
+    this.#parts = parts;
+    this.#onLost = onLost;
+  }
+
+  take(nowMs: number): number {
+    let frames = 0;
+    while (frames < TURN_FRAMES) {
+      const len = this.#tun.receive();
+      if (len === 0) {
+        this.#standing.empty();
+        break;
+      }
+      frames += this.#seal(len, nowMs);
+    }
+    return frames;
+  }
+
+  idle(): void {
+    this.#standing.empty();
+  }
+
+  lost(): void {
+    this.#onLost();
+  }
+
+  /** Seals what the TUN queue gave. @returns How many packets that was. */
+  #seal(len: number, nowMs: number): number {
+    const { segmenter, engine, sender } = this.#parts;
+    const isToLose = this.#isToLose(nowMs);
+    const count = segmenter.begin(this.#tun.packetAt, len);
+    if (count === 0) {
+      engine.countMalformed();
+      return 1;
+    }
+    let packetLen = segmenter.next();
+    const fault = engine.select(segmenter.at, packetLen, count, nowMs, this.vni);
+    const peer = engine.lastPeer;
+    if (fault !== 0 || peer === null) {
+      if (fault === -DropCode.txTooLarge) this.#answerTooLarge(segmenter.at, packetLen);
+      return count;
+    }
+    if (isToLose) {
+      engine.countCongestion();
+      packetLen = segmenter.next();
+    }
+    for (; packetLen > 0; packetLen = segmenter.next()) {
+      const frameLen = engine.seal(segmenter.at, packetLen, sender.nextAt, nowMs);
+      if (frameLen > 0) sender.commit(frameLen, peer.endpointWords, peer.slot);
+    }
+    return count;
+  }
+
+  /** Tells the sender of what was just received to slow down, if that is due. @returns Whether by a loss. */
+  #isToLose(nowMs: number): boolean {
+    const { view } = this.#parts.arena;
+    const { packetAt } = this.#tun;
+    return isBulk(view, packetAt) && this.#standing.isDue(nowMs) && !mark(view, packetAt);
+  }
+
+  open(frameAt: number, frameLen: number, sourceAt: number, nowMs: number): void {
+    const { coalescer, engine } = this.#parts;
+    const at = coalescer.nextAt(Math.max(0, frameLen - SEALED_OVERHEAD));
+    const len = engine.decap(frameAt, frameLen, sourceAt, at, nowMs);
+    const peer = engine.lastPeer;
+    if (len > 0 && peer !== null && coalescer.add(len, peer.slot)) this.#deliver();
+  }
+
+  flush(): void {
+    if (this.#parts.coalescer.flush()) this.#deliver();
+  }
+
+  #deliver(): void {
+    const { coalescer, engine } = this.#parts;
+    while (coalescer.take()) {
+      if (this.#tun.transmit(coalescer.packetAt, coalescer.packetLen)) continue;
+      engine.countRefused(coalescer.context, coalescer.packets, coalescer.bytes);
+    }
+  }
+
+  /** Tells the inner sender which size the path takes. @see RFC 1191, RFC 8201 */
+  #answerTooLarge(packetAt: number, packetLen: number): void {
+    const { engine, arena, scratchAt } = this.#parts;
+    const peer = engine.lastPeer;
+    if (peer === null) return;
+    const len = writePacketTooBig(arena.view, packetAt, packetLen, peer.mtuBytes, -1, scratchAt);
+    if (len > 0) this.#tun.transmitPlain(scratchAt, len);
+  }
+}
