@@ -14,7 +14,7 @@ import { runHooks } from '../host/hooks.ts';
 import type { Logger } from '../logger.ts';
 import { VERSION } from '../version.ts';
 import { AgentService, type End } from './agent-service.ts';
-import { Network } from './network.ts';
+import { Overlay } from './overlay.ts';
 import { UndoStack } from './undo-stack.ts';
 
 export interface RunOptions {
@@ -77,13 +77,13 @@ async function start(service: AgentService, undo: UndoStack, ended: AbortSignal)
   ended.throwIfAborted();
   // Loaded before the first handshake, which it counts.
   const monitoring = service.config.metrics === null ? null : await import('./monitoring.ts');
-  const network = await Network.open(service, undo);
-  await monitoring?.openMonitoring(service, network, undo);
+  const overlay = await Overlay.open(service, undo);
+  await monitoring?.openMonitoring(service, overlay, undo);
   ended.throwIfAborted();
   undo.push('pre_down commands', () => runDownHooks('pre_down', service));
   await runHooks('post_up', own.postUp, own.name, log, { interrupt: ended });
   ended.throwIfAborted();
-  service.ready(network);
+  service.ready(overlay);
   notify(`READY=1\nSTATUS=${own.name} is up`, log);
 }
 

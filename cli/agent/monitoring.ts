@@ -3,14 +3,14 @@ import { Metrics } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 import type { AgentService } from './agent-service.ts';
 import { openMonitorPatiently } from './monitor.ts';
-import type { Network } from './network.ts';
+import type { Overlay } from './overlay.ts';
 import { readMetrics } from './readings.ts';
 import type { UndoStack } from './undo-stack.ts';
 
 /** Does nothing where the config says so. */
 export async function openMonitoring(
   service: AgentService,
-  network: Network,
+  overlay: Overlay,
   undo: UndoStack,
 ): Promise<void> {
   const { interface: own, metrics: listen } = service.config;
@@ -19,18 +19,18 @@ export async function openMonitoring(
     interfaceName: own.name,
     vni: own.vni,
     version: VERSION,
-    aead: network.pool.aead,
-    carrier: network.control.carrier,
+    aead: overlay.pool.aead,
+    carrier: overlay.control.carrier,
     startedAtMs: service.startedAtMs,
-    snapshot: () => readMetrics(network),
+    snapshot: () => readMetrics(overlay),
   });
-  network.observer.recordTo(metrics);
+  overlay.observer.recordTo(metrics);
   const monitor = await openMonitorPatiently(
     {
       ...listen,
       metrics,
-      health: () => network.fault,
-      readiness: () => service.missing ?? network.fault,
+      health: () => overlay.fault,
+      readiness: () => service.missing ?? overlay.fault,
     },
     service.log,
   );

@@ -19,14 +19,19 @@ export function commonRoutes(before: PeerSpec['routes'], after: PeerSpec['routes
   return before.filter(({ dst, src }) => kept.has(`${dst} ${src}`));
 }
 
-/** @param endpoint Resolved address of the configured endpoint. */
+/**
+ * @param endpoint  Resolved address of the configured endpoint.
+ * @param headerLen What is sealed in front of each packet of the network, in bytes.
+ */
 export function peerSpec(
   entry: PeerEntry,
-  vni: number,
   endpoint: Endpoint | null,
   mtu: MeasuredMtu,
+  headerLen: number,
 ): PeerSpec {
-  const { slot, config } = entry;
+  const { slot, vni, config } = entry;
+  // Where the underlay may fragment, the interface's own MTU is the only limit.
+  const own = mtu.mtuBytes + headerLen;
   return {
     slot,
     vni,
@@ -35,15 +40,15 @@ export function peerSpec(
     rxRateLimitPps: config.rxRateLimitPps,
     validateSource: config.validateSource,
     keepaliveMs: config.keepaliveMs,
-    // Where the underlay may fragment, the interface's own MTU is the only limit.
-    mtuBytes: mtu.fragment ? mtu.mtuBytes : (mtu.byPeer.get(slot) ?? mtu.mtuBytes),
+    mtuBytes: mtu.fragment ? own : (mtu.byPeer.get(slot) ?? own),
     controlPort: config.controlPort,
   };
 }
 
-export function controlPeer({ slot, config }: PeerEntry): ControlPeer {
+export function controlPeer({ slot, vni, config }: PeerEntry): ControlPeer {
   return {
     slot,
+    vni,
     name: config.name,
     publicKey: config.publicKey,
     psk: config.presharedKey,

@@ -4,25 +4,40 @@
  */
 import { isIP } from 'node:net';
 import type { Endpoint } from '../../dataplane/contract.ts';
-import { innerMtu, type OverlayMtu, overlayMtu, underlayRoutes } from '../host/underlay-mtu.ts';
+import {
+  innerMtu,
+  type OverlayMtu,
+  overlayMtu,
+  type UnderlayRoute,
+  underlayRoutes,
+} from '../host/underlay-mtu.ts';
 
-export interface UnderlayOptions {
-  readonly interfaceName: string;
-  readonly dataPort: number;
+/** What the MTU of a network depends on. */
+export interface NetworkNeeds {
+  readonly vni: number;
+  /** `mtu` of the config. */
+  readonly mtu: number | 'auto';
+  /** Whether its interface is to carry IPv6. */
+  readonly hasIpv6: boolean;
+  /** What each packet has in front when it is sealed: 0, or an Ethernet header. */
+  readonly headerLen: number;
+  /** Its peers. */
+  readonly slots: readonly number[];
 }
 
-/** The MTU of the interface, and of the path to each peer whose address is known. */
+/** The MTU of a network's interface, and of the path to each of its peers whose address is known. */
 export interface MeasuredMtu extends OverlayMtu {
-  /** Largest inner packet by peer slot. */
+  /** By peer slot: the most that can be sealed, in bytes, header included. */
   readonly byPeer: ReadonlyMap<number, number>;
 }
 
 export class Underlay {
-  readonly #options: UnderlayOptions;
+  readonly #dataPort: number;
   readonly #endpoints = new Map<number, Endpoint>();
 
-  constructor(options: UnderlayOptions) {
-    this.#options = options;
+  /** @param dataPort Source port of the data plane. */
+  constructor(dataPort: number) {
+    this.#dataPort = dataPort;
   }
 
   /** @returns Whether this is news. */
@@ -38,29 +53,35 @@ export class Underlay {
     return this.#endpoints.get(slot) ?? null;
   }
 
-  /** Addresses of all peers that are known. */
-  addresses(): string[] {
-    return [...new Set([...this.#endpoints.values()].map((endpoint) => endpoint.address))];
-  }
-
   /**
    * Asks the kernel for the routes to all peers.
    *
-   * @param setting `mtu` of the config.
-   * @param hasIpv6 Whether the interface is to carry IPv6.
+   * @param ownDevices The networks' interfaces, which are no underlay.
+   * @returns By VNI, one for each of `networks`.
    * @throws {IpError} when iproute2 is missing.
    */
-  async measure(setting: number | 'auto', hasIpv6: boolean): Promise<MeasuredMtu> {
-    const { dataPort, interfaceName } = this.#options;
-    const addresses = this.addresses().filter((address) => isIP(address) !== 0);
-    const found = await underlayRoutes(addresses, dataPort, interfaceName);
+  async measure(
+    networks: readonly NetworkNeeds[],
+    ownDevices: readonly string[],
+  ): Promise<Map<number, MeasuredMtu>> {
+    const all = [...new Set([...this.#endpoints.values()].map(({ address }) => address))];
+    const addresses = all.filter((address) => isIP(address) !== 0);
+    const found = await underlayRoutes(addresses, this.#dataPort, ownDevices);
     const routes = new Map(found.map((route) => [route.address, route]));
-    const overlay = overlayMtu(setting, found, hasIpv6);
+    return new Map(networks.map((network) => [network.vni, this.#measured(network, routes)]));
+  }
+
+  #measured(network: NetworkNeeds, routes: ReadonlyMap<string, UnderlayRoute>): MeasuredMtu {
+    const own = new Map<string, UnderlayRoute>();
     const byPeer = new Map<number, number>();
-    for (const [slot, { address }] of this.#endpoints) {
-      const outer = routes.get(address)?.mtuBytes ?? null;
-      if (outer !== null) byPeer.set(slot, innerMtu(address, outer));
+    for (const slot of network.slots) {
+      const address = this.#endpoints.get(slot)?.address ?? '';
+      const route = routes.get(address);
+      if (route === undefined) continue;
+      own.set(address, route);
+      if (route.mtuBytes !== null) byPeer.set(slot, innerMtu(address, route.mtuBytes));
     }
-    return { ...overlay, byPeer };
+    const { mtu, hasIpv6, headerLen } = network;
+    return { ...overlayMtu(mtu, [...own.values()], hasIpv6, headerLen), byPeer };
   }
 }

@@ -1,4 +1,4 @@
-/** Gives an existing TUN interface its addresses, MTU, routes; takes back all of it, and only that. */
+/** Gives an existing TUN or TAP interface its addresses, MTU, routes; takes back all of it, and only that. */
 import { z } from 'zod';
 import { formatPrefix, parsePrefix } from '../../dataplane/route/prefix.ts';
 import { IpError, ip, ipBatch, ipBatchSync, ipJson } from './ip.ts';
@@ -8,6 +8,8 @@ import { type RoutePlan, routeSteps, type Step } from './route-plan.ts';
 
 /** What the interface is to have; `routes` is empty where none are wanted. */
 export interface InterfacePlan extends RoutePlan {
+  /** Address of an Ethernet interface; null for one that carries IP packets only. */
+  readonly mac: string | null;
   /** With prefix length: `10.77.0.1/24`, `fd77::1/64`. */
   readonly addresses: readonly string[];
   readonly mtuBytes: number;
@@ -39,9 +41,11 @@ export class HostInterface {
    */
   async apply(plan: InterfacePlan): Promise<void> {
     const fresh: Step[] = [];
-    // No link-local address: its router and multicast chatter has no route in the overlay.
-    // Refused where the kernel has no IPv6, and then not needed.
-    await ip(['link', 'set', 'dev', this.name, 'addrgenmode', 'none']).catch(() => '');
+    if (plan.mac === null) {
+      // No link-local address: its router and multicast chatter has no route in the overlay.
+      // Refused where the kernel has no IPv6, and then not needed.
+      await ip(['link', 'set', 'dev', this.name, 'addrgenmode', 'none']).catch(() => '');
+    }
     try {
       const link = [...linkSteps(this.name, plan), ...(await this.#missingAddresses(plan.addresses))];
       await this.#make(link, fresh);
@@ -170,7 +174,8 @@ function keyOf(step: Step): string {
 const QUEUE_PACKETS = 1_000;
 
 function linkSteps(name: string, plan: InterfacePlan): Step[] {
-  const add = `link set dev ${name} mtu ${plan.mtuBytes} txqueuelen ${QUEUE_PACKETS} up`;
+  const mac = plan.mac === null ? '' : ` address ${plan.mac}`;
+  const add = `link set dev ${name}${mac} mtu ${plan.mtuBytes} txqueuelen ${QUEUE_PACKETS} up`;
   return [{ family: 4, add, remove: null }];
 }
 

@@ -8,8 +8,8 @@ export interface RouteWatch {
 }
 
 export interface RouteWatchOptions {
-  /** The overlay's interface, whose own changes do not count. */
-  readonly ownDevice: string;
+  /** The overlay's interfaces at this time, whose own changes do not count. */
+  readonly ownDevices: () => readonly string[];
   /** Called once per burst of changes. */
   onChange(): void;
   /** The watch broke and will be set up again; rate-limited by the delay between attempts. */
@@ -34,7 +34,7 @@ export function watchRoutes(options: RouteWatchOptions): RouteWatch {
   let restart: NodeJS.Timeout | undefined;
 
   const onLine = (line: string) => {
-    if (closed || !isUnderlayChange(line, options.ownDevice)) return;
+    if (closed || !isUnderlayChange(line, options.ownDevices())) return;
     debounce ??= setTimeout(() => {
       debounce = undefined;
       options.onChange();
@@ -101,14 +101,14 @@ async function endMonitor(child: ChildProcess): Promise<void> {
  * Local, broadcast and multicast routes only follow the addresses that are reported anyway.
  * @see ip-monitor(8)
  */
-export function isUnderlayChange(line: string, ownDevice: string): boolean {
+export function isUnderlayChange(line: string, ownDevices: readonly string[]): boolean {
   const event = /^\[(ROUTE|ADDR|LINK)\](?:Deleted )?(.*)$/.exec(line);
   if (event === null) return false;
   const [, kind, what = ''] = event;
   if (kind === 'ROUTE') {
     if (/^(local|broadcast|multicast|anycast) /.test(what)) return false;
-    return / dev (\S+)/.exec(what)?.[1] !== ownDevice;
+    return !ownDevices.includes(/ dev (\S+)/.exec(what)?.[1] ?? '');
   }
   // `7: eth0    inet …` and `7: eth0@if6: <…`.
-  return /^\d+: ([^\s:@]+)/.exec(what)?.[1] !== ownDevice;
+  return !ownDevices.includes(/^\d+: ([^\s:@]+)/.exec(what)?.[1] ?? '');
 }

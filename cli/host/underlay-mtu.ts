@@ -43,14 +43,14 @@ const Links = z.array(z.object({ ifname: z.string(), mtu: z.number() }));
  *
  * @param addresses IPv4 and IPv6, with a zone where they need one.
  * @param dataPort  Our source port: rules may route it apart from the rest.
- * @param ownDevice The overlay's interface, which is never the underlay.
+ * @param ownDevices The overlay's interfaces, which are never the underlay.
  * @returns One for each address, in order.
  * @throws {IpError} when iproute2 itself is missing; a peer without route is no error.
  */
 export async function underlayRoutes(
   addresses: readonly string[],
   dataPort: number,
-  ownDevice: string,
+  ownDevices: readonly string[],
 ): Promise<UnderlayRoute[]> {
   if (addresses.length === 0) return [];
   const questions = addresses.map((address) => {
@@ -61,7 +61,7 @@ export async function underlayRoutes(
   const mtuByDevice = new Map(Links.parse(links ?? []).map(({ ifname, mtu }) => [ifname, mtu]));
   return addresses.map((address, index) => {
     const [route] = Routes.parse(answers[index] ?? []);
-    if (route?.dev === undefined || route.dev === ownDevice) return { address, mtuBytes: null };
+    if (route?.dev === undefined || ownDevices.includes(route.dev)) return { address, mtuBytes: null };
     const learned = route.metrics?.find((metric) => metric.mtu !== undefined)?.mtu;
     return { address, mtuBytes: smaller(learned, mtuByDevice.get(route.dev)) };
   });
@@ -73,13 +73,15 @@ export async function underlayRoutes(
  * @param setting  `mtu` of the config.
  * @param underlay Routes to the peers whose address is known.
  * @param hasIpv6  Whether the interface carries IPv6, whose minimum then holds.
+ * @param headerLen What is sealed in front of each packet, in bytes.
  */
 export function overlayMtu(
   setting: number | 'auto',
   underlay: readonly UnderlayRoute[],
   hasIpv6: boolean,
+  headerLen = 0,
 ): OverlayMtu {
-  const fits = narrowest(underlay);
+  const fits = narrowest(underlay, headerLen);
   const minimum = hasIpv6 ? MIN_MTU_IPV6 : MIN_MTU_IPV4;
   if (setting !== 'auto') {
     const fragment = fits !== null && setting > fits.innerBytes;
@@ -90,7 +92,7 @@ export function overlayMtu(
     };
   }
   if (fits === null) {
-    return { mtuBytes: UNKNOWN_MTU, fragment: false, reason: 'no route to a peer known yet' };
+    return { mtuBytes: UNKNOWN_MTU - headerLen, fragment: false, reason: 'no route to a peer known yet' };
   }
   if (fits.innerBytes < minimum) {
     const reason = `the least that ${hasIpv6 ? 'IPv6' : 'IPv4'} allows; ${tooNarrow(fits)}`;
@@ -110,11 +112,11 @@ function tooNarrow(fit: Fit): string {
   return `route to ${fit.address} carries ${fit.outerBytes} bytes, so sealed packets are fragmented`;
 }
 
-function narrowest(underlay: readonly UnderlayRoute[]): Fit | null {
+function narrowest(underlay: readonly UnderlayRoute[], headerLen: number): Fit | null {
   let best: Fit | null = null;
   for (const { address, mtuBytes } of underlay) {
     if (mtuBytes === null) continue;
-    const innerBytes = innerMtu(address, mtuBytes);
+    const innerBytes = innerMtu(address, mtuBytes) - headerLen;
     if (best === null || innerBytes < best.innerBytes) best = { address, outerBytes: mtuBytes, innerBytes };
   }
   return best;

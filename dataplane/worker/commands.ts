@@ -1,9 +1,10 @@
 /** Applies what the main thread asks to a worker's engine, between two batches. */
-import type { SaProgress, SaSpec } from '../contract.ts';
+import type { PeerSpec, SaProgress, SaSpec } from '../contract.ts';
 import type { Engine } from '../path/engine.ts';
-import type { WorkerCommand, WorkerProgress } from './messages.ts';
+import type { WorkerAnswer, WorkerCommand, WorkerProgress } from './messages.ts';
 import type { QueueLoop } from './queue-loop.ts';
 import type { QueueNetworks } from './queue-networks.ts';
+import { applyToSwitch } from './switch-commands.ts';
 
 export class Commands {
   readonly #engine: Engine;
@@ -22,7 +23,7 @@ export class Commands {
    * @returns The answer of a query, null for a change.
    * @throws {Error} with a stable `code` when the engine's guards refuse; nothing changed then.
    */
-  apply(command: WorkerCommand, nowMs: number): WorkerProgress | null {
+  apply(command: WorkerCommand, nowMs: number): WorkerAnswer {
     const engine = this.#engine;
     switch (command.kind) {
       case 'addNetwork':
@@ -34,10 +35,14 @@ export class Commands {
       case 'addPort':
         this.#networks.addPort(command.vni, command.port);
         return null;
+      case 'removePort':
+        this.#networks.removePort(command.vni, command.id);
+        return null;
       case 'setPeers':
-        for (const peer of command.peers) engine.setPeer(peer);
+        for (const peer of command.peers) this.#setPeer(peer);
         return null;
       case 'removePeer':
+        this.#networks.removePeer(command.slot);
         engine.removePeer(command.slot);
         this.#replacedTx.delete(command.slot);
         return null;
@@ -66,7 +71,14 @@ export class Commands {
         return this.#progress(command.slot);
       case 'stop':
         throw new TypeError('stop is handled by the loop');
+      default:
+        return applyToSwitch(this.#networks.switched(command.vni), command, nowMs);
     }
+  }
+
+  #setPeer(peer: PeerSpec): void {
+    this.#engine.setPeer(peer);
+    this.#networks.setPeer(peer);
   }
 
   /** The keys behind one that is refused are overwritten too. */

@@ -12,8 +12,16 @@ export interface Source {
   take(nowMs: number): number;
   /** There was nothing when others had something. */
   idle(): void;
-  /** It is gone or broken, and is not asked any more. */
-  lost(): void;
+  /** poll(2) reports an error. @returns Whether it is gone for good, and not to be asked any more. */
+  fail(nowMs: number): boolean;
+}
+
+/** Something that keeps what it is given until the end of a turn. */
+export interface Outlet {
+  /** Sends what waits. */
+  flush(): void;
+  /** Forgets what is old; for about once a second. */
+  sweep(nowMs: number): void;
 }
 
 /** One network on one queue. Owned by its worker. */
@@ -27,6 +35,8 @@ export interface Link {
   open(frameAt: number, frameLen: number, sourceAt: number, nowMs: number): void;
   /** Hands over what was kept for more to join: at the end of a turn, and before another link opens frames. */
   flush(): void;
+  /** Forgets what is old; for about once a second. */
+  sweep(nowMs: number): void;
 }
 
 /** What all links of a worker work with, one at a time. */
@@ -36,9 +46,11 @@ export interface LinkParts {
   readonly sender: UdpSender;
   readonly segmenter: Segmenter;
   readonly coalescer: Coalescer;
-  /** Where ports put what they receive, which nobody needs when the next one receives. */
+  /** Where a TUN queue puts what it receives, which nobody needs when the next source is asked. */
   readonly readAt: number;
-  /** SCRATCH_LEN bytes for answers of our own, with room for a virtio_net_hdr and an Ethernet header in front. */
+  /** Where ports put the frames that they receive, in the same place. */
+  readonly frameAt: number;
+  /** MAX_ANSWER_LEN bytes for answers of our own, with room for a virtio_net_hdr and an Ethernet header in front. */
   readonly scratchAt: number;
 }
 

@@ -1,6 +1,18 @@
 /** What the main thread and a queue worker say to each other. */
 import type { PeerSpec, SaProgress, SaSpec } from '../contract.ts';
+import type { FdbEntry } from '../l2/fdb.ts';
+import type { FdbCounters } from '../l2/fdb-counters.ts';
+import type { NeighbourEntry, StaticNeighbour } from '../l2/neighbour-table.ts';
+import type { SwitchCounters } from '../l2/switch-drop.ts';
+import type { DgramSpec } from '../port/dgram-socket.ts';
+import type { PortCounts } from '../port/frame-port.ts';
+import type { PacketSpec } from '../port/packet-socket.ts';
+import type { TapSpec } from '../port/tap-port.ts';
 import type { TunOffloads } from '../port/tun.ts';
+import type { VxlanPortSpec } from '../port/vxlan-port.ts';
+import type { VxlanSocket } from '../port/vxlan-socket.ts';
+import type { IpAddress } from '../wire/ip-text.ts';
+import type { MacAddress } from '../wire/mac-text.ts';
 
 /** Given to a worker at its start. */
 export interface WorkerSetup {
@@ -24,20 +36,60 @@ export interface WorkerSetup {
 /** A virtual network. */
 export interface NetworkSpec {
   readonly vni: number;
+  /** Of a network of Ethernet frames; null in one of IP packets. */
+  readonly switch: SwitchSpec | null;
 }
 
-/** Where a network's packets come from and go to on this host, as one queue knows it. */
-export interface PortSpec {
+export interface SwitchSpec {
+  /** 32 random bits, of which stations know nothing. */
+  readonly seed: number;
+  /** How long a station that was learned stays without sending. */
+  readonly ageingMs: number;
+  readonly maxStations: number;
+  readonly maxStationsPerPort: number;
+  /** Whether multicast goes only to who asked for it. */
+  readonly snooping: boolean;
+  /** Whether ARP requests and neighbour solicitations are answered where the answer is known. */
+  readonly suppress: boolean;
+}
+
+/** The queue's own descriptor of a TUN interface, where an IP network's packets come from and go to. */
+export interface TunPortSpec {
   readonly kind: 'tun';
-  /** The queue's own descriptor. */
+  readonly id: 0;
   readonly fd: number;
 }
+
+interface LocalPort {
+  /** The switch's number for the port. */
+  readonly id: number;
+  /** Stations that may be learned behind it; null for the switch's own number. */
+  readonly maxStations: number | null;
+}
+
+/** A port of an Ethernet network. Descriptors are the main thread's to close. */
+export type LocalPortSpec =
+  | (LocalPort & { readonly kind: 'tap'; readonly tap: TapSpec })
+  | (LocalPort & { readonly kind: 'packet'; readonly packet: PacketSpec })
+  | (LocalPort & { readonly kind: 'dgram'; readonly dgram: DgramSpec })
+  | (LocalPort & { readonly kind: 'vxlan'; readonly socket: VxlanSocket; readonly tunnel: VxlanPortSpec });
+
+export type PortSpec = TunPortSpec | LocalPortSpec;
 
 /** Main thread to worker. A request with an `id` is answered under the same id. */
 export type WorkerCommand =
   | { readonly kind: 'addNetwork'; readonly network: NetworkSpec }
   | { readonly kind: 'removeNetwork'; readonly vni: number }
   | { readonly kind: 'addPort'; readonly vni: number; readonly port: PortSpec }
+  | { readonly kind: 'removePort'; readonly vni: number; readonly id: number }
+  | { readonly kind: 'addStation'; readonly vni: number; readonly mac: MacAddress; readonly port: number }
+  | { readonly kind: 'removeStation'; readonly vni: number; readonly mac: MacAddress }
+  | { readonly kind: 'flushStations'; readonly vni: number; readonly port: number | null }
+  | { readonly kind: 'setNeighbour'; readonly vni: number; readonly neighbour: StaticNeighbour }
+  | { readonly kind: 'removeNeighbour'; readonly vni: number; readonly ip: IpAddress }
+  | { readonly kind: 'readSwitch'; readonly vni: number }
+  | { readonly kind: 'listStations'; readonly vni: number }
+  | { readonly kind: 'listNeighbours'; readonly vni: number }
   | { readonly kind: 'setPeers'; readonly peers: readonly PeerSpec[] }
   | { readonly kind: 'removePeer'; readonly slot: number }
   | { readonly kind: 'learnEndpoint'; readonly slot: number; readonly words: Uint32Array }
@@ -62,6 +114,42 @@ export interface WorkerProgress {
   readonly tx: readonly SaProgress[];
 }
 
+/** A port of a switch. */
+export interface SwitchPortReading {
+  readonly id: number;
+  /** Learned stations behind it. */
+  readonly stations: number;
+  /** null for a peer, whose packets its own counters count. */
+  readonly counts: PortCounts | null;
+  /** Whether nothing will ever come from it again. */
+  readonly isClosed: boolean;
+}
+
+/** What a switch shows. */
+export interface SwitchReading {
+  readonly fdb: FdbCounters;
+  readonly switch: SwitchCounters;
+  readonly ports: readonly SwitchPortReading[];
+  readonly multicastGroups: number;
+  readonly neighbours: number;
+  /** ARP requests and neighbour solicitations that were answered here. */
+  readonly suppressed: { readonly arp: number; readonly nd: number };
+}
+
+/** What the queries answer; all other commands answer null. */
+export interface Answers {
+  readonly progress: WorkerProgress;
+  readonly readSwitch: SwitchReading;
+  readonly listStations: readonly FdbEntry[];
+  readonly listNeighbours: readonly NeighbourEntry[];
+  /** How many stations were removed. */
+  readonly flushStations: number;
+  /** Whether it was there. */
+  readonly removeStation: boolean;
+}
+export type WorkerAnswer = Answers[keyof Answers] | null;
+export type AnswerTo<K extends WorkerCommand['kind']> = K extends keyof Answers ? Answers[K] : null;
+
 /** What a worker runs on. */
 export interface WorkerReady {
   /** The AEAD's name. */
@@ -75,12 +163,12 @@ export interface WorkerReady {
 /** Worker to main thread. */
 export type WorkerReport =
   | ({ readonly kind: 'ready' } & WorkerReady)
-  | { readonly kind: 'done'; readonly id: number; readonly result: WorkerProgress | null }
+  | { readonly kind: 'done'; readonly id: number; readonly result: WorkerAnswer }
   | { readonly kind: 'refused'; readonly id: number; readonly code: string; readonly message: string }
   /** An authenticated packet came from a new outer address. */
   | { readonly kind: 'endpoint'; readonly slot: number; readonly words: Uint32Array }
   /** The path to a peer refused a frame as too large. */
   | { readonly kind: 'pathTooSmall'; readonly slot: number }
-  /** Somebody removed a network's interface. */
-  | { readonly kind: 'interfaceLost'; readonly vni: number }
+  /** Nothing comes from a port any more: somebody removed its interface. A TUN or TAP interface is port 0. */
+  | { readonly kind: 'portLost'; readonly vni: number; readonly id: number }
   | { readonly kind: 'stopped' };

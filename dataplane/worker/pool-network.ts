@@ -1,46 +1,72 @@
-/** A network as the main thread holds it: its interface on the host, and what its queues are to know. */
+/** A network as the main thread holds it: its interface on the host, its switch, and what its queues are to know. */
 import { closeFd } from '../io/eventfd.ts';
 import { SystemCallError } from '../io/libc.ts';
-import { openTun, type TunDevice } from '../port/tun.ts';
+import { openTap, openTun, type TunDevice } from '../port/tun.ts';
 import { steerByFlow } from '../port/tun-steering.ts';
 import type { NetworkSpec, WorkerCommand } from './messages.ts';
+import { PoolSwitch, type SwitchHost } from './pool-switch.ts';
 
 export interface NetworkOptions extends NetworkSpec {
-  /** Name of the TUN interface that it gets. */
-  readonly interfaceName: string;
+  /** Name of the interface that it gets, TUN or, with a switch, TAP; null for none. */
+  readonly interfaceName: string | null;
 }
+
+/** One queue serves a switch, so that it has one table. */
+export const SWITCH_QUEUE = 0;
 
 /** Owns the interface's descriptors, which outlive a queue's thread. */
 export class PoolNetwork {
   readonly spec: NetworkSpec;
-  readonly device: TunDevice;
+  readonly device: TunDevice | null;
+  /** null in a network of IP packets. */
+  readonly switch: PoolSwitch | null;
   /** Why flows may change queues, null when none does. That costs order, not packets. */
   readonly steeringFault: string | null;
+  /** Whether somebody removed the interface. */
   isLost = false;
 
   /** @throws {SystemCallError} with nothing left open. */
-  constructor({ interfaceName, ...spec }: NetworkOptions, queues: number) {
+  constructor({ interfaceName, ...spec }: NetworkOptions, queues: number, host: SwitchHost) {
     this.spec = spec;
-    this.device = openTun(interfaceName, queues);
-    this.steeringFault = queues === 1 ? null : steer(this.device);
+    if (spec.switch !== null) {
+      this.device = interfaceName === null ? null : openTap(interfaceName, 1);
+      this.switch = new PoolSwitch(spec.vni, host, this.device);
+      this.steeringFault = null;
+      return;
+    }
+    this.switch = null;
+    this.device = interfaceName === null ? null : openTun(interfaceName, queues);
+    this.steeringFault = queues === 1 || this.device === null ? null : steer(this.device);
   }
 
   get vni(): number {
     return this.spec.vni;
   }
 
-  /** What makes the network on a queue. */
-  commands(queue: number): WorkerCommand[] {
-    const fd = this.device.fds[queue] ?? -1;
-    return [
-      { kind: 'addNetwork', network: this.spec },
-      { kind: 'addPort', vni: this.vni, port: { kind: 'tun', fd } },
-    ];
+  /** The only queue that serves the network, null where all do. */
+  get queue(): number | null {
+    return this.switch === null ? null : SWITCH_QUEUE;
   }
 
-  /** Removes the interface. No queue may use it any more. */
+  isServedBy(queue: number): boolean {
+    return this.queue === null || this.queue === queue;
+  }
+
+  /** What makes the network on a queue. */
+  commands(queue: number): WorkerCommand[] {
+    if (!this.isServedBy(queue)) return [];
+    const add: WorkerCommand = { kind: 'addNetwork', network: this.spec };
+    if (this.switch !== null) return [add, ...this.switch.portCommands()];
+    const fd = this.device?.fds[queue];
+    return fd === undefined
+      ? [add]
+      : [add, { kind: 'addPort', vni: this.vni, port: { kind: 'tun', id: 0, fd } }];
+  }
+
+  /** Removes the interface and closes all ports. No queue may use them any more. */
   close(): void {
-    for (const fd of this.device.fds) closeFd(fd);
+    this.switch?.close();
+    for (const fd of this.device?.fds ?? []) closeFd(fd);
   }
 }
 

@@ -1,21 +1,47 @@
 /** All networks of a pool, by VNI. */
+import type { LanePlan } from '../contract.ts';
 import type { TunOffloads } from '../port/tun.ts';
 import type { WorkerCommand } from './messages.ts';
 import { type NetworkOptions, PoolNetwork } from './pool-network.ts';
+import type { SwitchHost } from './pool-switch.ts';
+import { VxlanSockets } from './vxlan-sockets.ts';
+
+/** Numbers of a switch's ports end here. */
+const MAX_PORT_ID = 65_535;
 
 export class PoolNetworks {
   readonly #queues: number;
   readonly #byVni = new Map<number, PoolNetwork>();
+  readonly #switches: SwitchHost;
+  #nextId: number;
+  readonly #freeIds: number[] = [];
 
-  /** @param queues How many the pool has. */
-  constructor(queues: number) {
+  /**
+   * @param queues   How many the pool has.
+   * @param firstLocal Numbers of local ports begin here; those below are peers' slots.
+   * @param ask      Asks the queue of the switches.
+   */
+  constructor(queues: number, firstLocal: number, ask: SwitchHost['ask']) {
     this.#queues = queues;
+    this.#nextId = firstLocal;
+    this.#switches = {
+      vxlan: new VxlanSockets(),
+      takeId: () => this.#takeId(),
+      giveBackId: (id) => void this.#freeIds.push(id),
+      ask,
+    };
+  }
+
+  #takeId(): number {
+    const id = this.#freeIds.pop() ?? this.#nextId++;
+    if (id > MAX_PORT_ID) throw new RangeError('Cannot add another port: there are as many as can be');
+    return id;
   }
 
   /** Makes a network's interface. @throws {RangeError} for a VNI that is there. @throws {SystemCallError} */
   open(options: NetworkOptions): PoolNetwork {
     if (this.#byVni.has(options.vni)) throw new RangeError(`Cannot add network ${options.vni}: it exists`);
-    const network = new PoolNetwork(options, this.#queues);
+    const network = new PoolNetwork(options, this.#queues, this.#switches);
     this.#byVni.set(network.vni, network);
     return network;
   }
@@ -33,7 +59,7 @@ export class PoolNetworks {
 
   /** Super-packets that all interfaces give and take: they are of one kernel. */
   get offloads(): TunOffloads {
-    const all = [...this.#byVni.values()].map(({ device }) => device.offloads);
+    const all = [...this.#byVni.values()].flatMap(({ device }) => (device === null ? [] : [device.offloads]));
     return {
       tcp: all.length > 0 && all.every(({ tcp }) => tcp),
       udp: all.length > 0 && all.every(({ udp }) => udp),
@@ -43,12 +69,28 @@ export class PoolNetworks {
   /** Which interface somebody removed; null when none is. */
   get fault(): string | null {
     const lost = [...this.#byVni.values()].find(({ isLost }) => isLost);
-    return lost === undefined ? null : `somebody removed the interface ${lost.device.name}`;
+    return lost === undefined ? null : `somebody removed the interface ${lost.device?.name}`;
   }
 
   /** What makes all networks on a queue. */
   commands(queue: number): WorkerCommand[] {
     return [...this.#byVni.values()].flatMap((network) => network.commands(queue));
+  }
+
+  /** What makes known to a queue what the operator fixed, once all ports and peers are. */
+  stationCommands(queue: number): WorkerCommand[] {
+    const served = [...this.#byVni.values()].filter((network) => network.isServedBy(queue));
+    return served.flatMap((network) => network.switch?.stationCommands() ?? []);
+  }
+
+  isServedBy(vni: number, queue: number): boolean {
+    return this.#byVni.get(vni)?.isServedBy(queue) ?? true;
+  }
+
+  /** How a network's SAs are spread over queues. */
+  lanesOf(vni: number): LanePlan {
+    const queue = this.#byVni.get(vni)?.queue ?? null;
+    return { lanes: queue === null ? this.#queues : 1, queues: this.#queues, queue };
   }
 
   close(): void {

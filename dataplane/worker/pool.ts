@@ -5,7 +5,7 @@
  * port going away. Implements what the control plane may ask for.
  */
 import { randomFillSync } from 'node:crypto';
-import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
+import type { DataPlane, Endpoint, LanePlan, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { CounterBlock } from '../path/counters.ts';
 import type { TunOffloads } from '../port/tun.ts';
@@ -13,10 +13,11 @@ import { formatEndpoint } from '../wire/endpoint.ts';
 import { KnownPeers } from './known-peers.ts';
 import type { WorkerCommand, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
-import type { NetworkOptions, PoolNetwork } from './pool-network.ts';
+import { type NetworkOptions, type PoolNetwork, SWITCH_QUEUE } from './pool-network.ts';
 import { PoolNetworks } from './pool-networks.ts';
 import { QueueSockets } from './queue-sockets.ts';
 import { QueueThreads } from './queue-threads.ts';
+import { sharesOf } from './sa-shares.ts';
 
 const SPI_COUNTER_MASK = 0x3fffffff;
 
@@ -40,6 +41,8 @@ export interface PoolEvents {
   onPathTooSmall(slot: number): void;
   /** Somebody removed a network's interface: nothing gets through it any more. Told once. */
   onInterfaceLost(vni: number): void;
+  /** A port of a switch is gone: somebody removed its interface. */
+  onPortLost(vni: number, name: string): void;
 }
 
 export class WorkerPool implements DataPlane {
@@ -67,7 +70,9 @@ export class WorkerPool implements DataPlane {
   private constructor(options: PoolOptions, events: PoolEvents) {
     this.lanes = options.queues;
     this.#events = events;
-    this.#networks = new PoolNetworks(options.queues);
+    this.#networks = new PoolNetworks(options.queues, options.maxPeers + 1, (command) =>
+      this.#threads.one(SWITCH_QUEUE, command),
+    );
     let sockets: QueueSockets | null = null;
     try {
       for (const network of options.networks) this.#networks.open(network);
@@ -163,22 +168,30 @@ export class WorkerPool implements DataPlane {
       onEndpoint: (queue: number, slot: number, words: Uint32Array) =>
         this.#endpointLearned(queue, slot, words),
       onPathTooSmall: (slot: number) => this.#events.onPathTooSmall(slot),
-      onInterfaceLost: (vni: number) => this.#interfaceLost(vni),
+      onPortLost: (vni: number, id: number) => this.#portLost(vni, id),
       onReplaced: (queue: number, reason: string) => this.#events.onWorkerReplaced(queue, reason),
     };
     return new QueueThreads(setups, events, (queue) => this.#knowledge(queue));
   }
 
-  #interfaceLost(vni: number): void {
+  #portLost(vni: number, id: number): void {
     const network = this.#networks.get(vni);
-    if (network === undefined || network.isLost || this.#closed) return;
-    network.isLost = true;
-    this.#events.onInterfaceLost(vni);
+    if (network === undefined || this.#closed) return;
+    const port = network.switch?.ports().find((each) => each.id === id);
+    if (port !== undefined && port.options !== null) this.#events.onPortLost(vni, port.name);
+    else if (!network.isLost) {
+      network.isLost = true;
+      this.#events.onInterfaceLost(vni);
+    }
   }
 
   /** A dead thread's counters and windows are lost, so its SAs are not in it: never repeat a nonce. */
   #knowledge(queue: number): WorkerCommand[] {
-    return [...this.#networks.commands(queue), ...this.#peers.commands(() => true)];
+    return [
+      ...this.#networks.commands(queue),
+      ...this.#peers.commands((vni) => this.#networks.isServedBy(vni, queue)),
+      ...this.#networks.stationCommands(queue),
+    ];
   }
 
   #endpointLearned(from: number, slot: number, words: Uint32Array): void {
@@ -198,13 +211,22 @@ export class WorkerPool implements DataPlane {
     // Each queue guards the AEAD by itself, so the limit is split between them.
     const shares = peers.map((peer) => ({
       ...peer,
-      rxRateLimitPps: Math.ceil(peer.rxRateLimitPps / this.lanes),
+      rxRateLimitPps: Math.ceil(peer.rxRateLimitPps / this.lanesOf(peer.vni).lanes),
     }));
-    await this.#threads.all({ kind: 'setPeers', peers: shares });
+    await this.#threads.each((queue) => {
+      const own = shares.filter(({ vni }) => this.#networks.isServedBy(vni, queue));
+      return own.length === 0 ? [] : [{ kind: 'setPeers', peers: own }];
+    });
     this.#peers.set(shares);
   }
 
+  /** How a network's SAs are spread over queues. */
+  lanesOf(vni: number): LanePlan {
+    return this.#networks.lanesOf(vni);
+  }
+
   async removePeer(slot: number): Promise<void> {
+    this.#networks.get(this.#peers.vniOf(slot) ?? 0)?.switch?.forgetPeer(slot);
     this.#peers.forget(slot);
     await this.#threads.living({ kind: 'removePeer', slot });
   }
@@ -214,23 +236,17 @@ export class WorkerPool implements DataPlane {
   }
 
   async installTx(sas: readonly SaSpec[]): Promise<void> {
-    await this.#install('installTx', sas, (sa) => sa.lane % this.lanes);
+    await this.#install('installTx', sas, (sa) => this.lanesOf(sa.vni).queue ?? sa.lane % this.lanes);
   }
 
-  /** Moves each SA to the thread that owns it; key bytes move along instead of being copied. */
   async #install(
     kind: 'installRx' | 'installTx',
     sas: readonly SaSpec[],
     owner: (sa: SaSpec) => number,
   ): Promise<void> {
-    const queues = Array.from({ length: this.lanes }, (_, queue) => queue);
-    const moved = sas.map((sa) => ({ ...sa, key: takeKey(sa.key) }));
+    const shares = sharesOf(sas, this.lanes, owner);
     await Promise.all(
-      queues.map(async (queue) => {
-        const own = moved.filter((sa) => owner(sa) === queue);
-        const keys = own.map((sa) => sa.key.buffer);
-        if (own.length > 0) await this.#threads.one(queue, { kind, sas: own }, keys);
-      }),
+      shares.map(({ queue, own, keys }) => this.#threads.one(queue, { kind, sas: own }, keys)),
     );
   }
 
@@ -286,12 +302,4 @@ export class WorkerPool implements DataPlane {
 /** The queues' clock does not follow when somebody sets the host's. */
 function unixTime(queueMs: number): number {
   return queueMs === 0 ? 0 : queueMs + Date.now() - nowMs();
-}
-
-/** The key in a buffer of its own, ready to move to another thread; the original is overwritten. */
-function takeKey(key: Uint8Array): Uint8Array<ArrayBuffer> {
-  const moved = new Uint8Array(key.length);
-  moved.set(key);
-  key.fill(0);
-  return moved;
 }

@@ -9,13 +9,14 @@ import type { Arena } from '../io/arena.ts';
 import { drainEventFd } from '../io/eventfd.ts';
 import { schedYield } from '../io/libc.ts';
 import type { Engine } from '../path/engine.ts';
-import { MAX_PACKET_LEN } from '../port/tun.ts';
+import { takeFrameBuffer } from '../port/frame-port.ts';
+import { MAX_FRAME_LEN } from '../port/tun.ts';
 import { UdpReceiver } from '../port/udp-receiver.ts';
 import { type SendEvents, SendResult, UdpSender } from '../port/udp-sender.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { MAX_ANSWER_LEN } from '../wire/icmp.ts';
 import { KeepaliveTimer } from './keepalive-timer.ts';
-import { type Link, type LinkParts, type Source, TURN_FRAMES } from './link.ts';
+import { type Link, type LinkParts, type Outlet, type Source, TURN_FRAMES } from './link.ts';
 import type { WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
 import type { Offload } from './offload-select.ts';
@@ -23,11 +24,9 @@ import { PollSet } from './poll-set.ts';
 import { StrayLink } from './stray-link.ts';
 import { WaitWindow } from './wait-window.ts';
 
-/** Longest frame that a port gives. */
-const MAX_READ_LEN = MAX_PACKET_LEN + ethernet.MAX_HEADER_LEN;
 /** Header, tag and room to align. */
-const FRAME_CAPACITY = MAX_READ_LEN + 128;
-/** In front of what is read or written: a virtio_net_hdr, and room for an Ethernet header to be put there. */
+const FRAME_CAPACITY = MAX_FRAME_LEN + 128;
+/** In front of an answer: a virtio_net_hdr, and an Ethernet header. */
 const HEADROOM = 64;
 const HOUSEKEEPING_MS = 1_000;
 /** Places in the poll set, in front of the sources'. */
@@ -50,6 +49,7 @@ export class QueueLoop implements SendEvents {
   readonly #wakeFd: number;
   readonly #poll: PollSet;
   readonly #sources: Source[] = [];
+  readonly #outlets: Outlet[] = [];
   readonly #links = new Map<number, Link>();
   readonly #stray: StrayLink;
   /** The link that opened the last frame of a turn; it may keep packets for more to join. */
@@ -66,9 +66,10 @@ export class QueueLoop implements SendEvents {
     this.#receiver = new UdpReceiver(setup.udpFd, arena);
     this.#sender = new UdpSender(setup.sendFd, setup.socketFamily, arena, FRAME_CAPACITY, this);
     const { segmenter, coalescer } = offload;
-    const readAt = arena.take(HEADROOM + MAX_READ_LEN) + HEADROOM;
-    const scratchAt = arena.take(HEADROOM + MAX_ANSWER_LEN) + HEADROOM;
-    this.parts = { arena, engine, sender: this.#sender, segmenter, coalescer, readAt, scratchAt };
+    const frameAt = takeFrameBuffer(arena);
+    const readAt = frameAt + ethernet.HEADER_LEN;
+    const scratchAt = arena.take(HEADROOM + ethernet.MAX_HEADER_LEN + MAX_ANSWER_LEN) + HEADROOM;
+    this.parts = { arena, engine, sender: this.#sender, segmenter, coalescer, readAt, frameAt, scratchAt };
     // Persistent keepalives are the first queue's task; one lane keeps the path open.
     this.#keepalives = new KeepaliveTimer(engine, setup.queue === 0);
     this.#poll = new PollSet(arena, Poll.sources + MAX_SOURCES);
@@ -101,6 +102,16 @@ export class QueueLoop implements SendEvents {
     if (index < 0) return;
     this.#sources.splice(index, 1);
     this.#poll.remove(Poll.sources + index);
+  }
+
+  /** It is told of the end of every turn from now on. */
+  addOutlet(outlet: Outlet): void {
+    this.#outlets.push(outlet);
+  }
+
+  removeOutlet(outlet: Outlet): void {
+    const index = this.#outlets.indexOf(outlet);
+    if (index >= 0) this.#outlets.splice(index, 1);
   }
 
   /** @param takeMessages Called when woken; returns false to stop. */
@@ -158,18 +169,15 @@ export class QueueLoop implements SendEvents {
       const source = this.#sources[i];
       if (source === undefined) continue;
       const place = Poll.sources + i;
-      if (poll.isBroken(place)) this.#lose(source, place);
-      else if (poll.isReady(place)) taken += source.take(now);
+      if (poll.isBroken(place)) {
+        // It would be ready for ever.
+        if (source.fail(now)) poll.mute(place);
+      } else if (poll.isReady(place)) taken += source.take(now);
       else source.idle();
     }
     if (taken > 0) this.#sender.flush();
     this.#window.turned(taken, hasFrames ? this.#receive(now) : 0);
-  }
-
-  /** It would be ready for ever. */
-  #lose(source: Source, place: number): void {
-    this.#poll.mute(place);
-    source.lost();
+    for (const outlet of this.#outlets) outlet.flush();
   }
 
   /** @returns Frames taken. */
@@ -188,7 +196,6 @@ export class QueueLoop implements SendEvents {
       } while (offset < len);
     }
     this.#opening.flush();
-    this.#sender.flush();
     return frames;
   }
 
@@ -214,6 +221,8 @@ export class QueueLoop implements SendEvents {
 
   #keepHouse(now: number): void {
     this.#engine.sweep(now);
+    for (const link of this.#links.values()) link.sweep(now);
+    for (const outlet of this.#outlets) outlet.sweep(now);
     this.#keepalives.due(now, (slot) => this.sendKeepalive(slot, now));
     this.#events.onHousekeeping(now);
   }

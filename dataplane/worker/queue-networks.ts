@@ -1,41 +1,142 @@
 /** The networks of one queue, with the ports that they have here: made and removed as the main thread says. */
+import type { PeerSpec } from '../contract.ts';
 import type { Engine } from '../path/engine.ts';
-import type { NetworkSpec, PortSpec } from './messages.ts';
+import { DgramPort } from '../port/dgram-port.ts';
+import type { FramePort } from '../port/frame-port.ts';
+import { PacketPort } from '../port/packet-port.ts';
+import { TapPort } from '../port/tap-port.ts';
+import type { Source } from './link.ts';
+import type { LocalPortSpec, NetworkSpec, PortSpec } from './messages.ts';
+import { PortSource } from './port-source.ts';
 import type { QueueLoop } from './queue-loop.ts';
 import { RoutedLink } from './routed-link.ts';
+import { SwitchedLink } from './switched-link.ts';
+import { VxlanSources } from './vxlan-sources.ts';
+
+/** A port that can be asked for frames, by its network and number. */
+interface OwnSource {
+  readonly vni: number;
+  readonly id: number;
+  readonly source: Source;
+}
 
 /** Owned by the queue's worker. */
 export class QueueNetworks {
   readonly #engine: Engine;
   readonly #loop: QueueLoop;
-  readonly #onInterfaceLost: (vni: number) => void;
-  readonly #routed = new Map<number, RoutedLink>();
+  readonly #firstLocal: number;
+  readonly #onPortLost: (vni: number, id: number) => void;
+  readonly #switched = new Map<number, SwitchedLink>();
+  readonly #vxlan: VxlanSources;
+  #sources: OwnSource[] = [];
 
-  constructor(engine: Engine, loop: QueueLoop, onInterfaceLost: (vni: number) => void) {
+  /**
+   * @param firstLocal Numbers of local ports begin here; those below are peers' slots.
+   * @param onPortLost Nothing will come from a port any more.
+   */
+  constructor(
+    engine: Engine,
+    loop: QueueLoop,
+    firstLocal: number,
+    onPortLost: (vni: number, id: number) => void,
+  ) {
     this.#engine = engine;
     this.#loop = loop;
-    this.#onInterfaceLost = onInterfaceLost;
+    this.#firstLocal = firstLocal;
+    this.#onPortLost = onPortLost;
+    this.#vxlan = new VxlanSources(loop);
   }
 
-  /** @throws {RangeError} for a VNI that is none or exists. */
-  add(network: NetworkSpec): void {
-    this.#engine.addNetwork(network.vni);
+  /** @throws {RangeError} for a VNI that is none or exists, and settings out of range. */
+  add({ vni, switch: own }: NetworkSpec): void {
+    const link = own === null ? null : new SwitchedLink(vni, own, this.#firstLocal, this.#loop.parts);
+    this.#engine.addNetwork(vni, link !== null);
+    if (link === null) return;
+    this.#switched.set(vni, link);
+    this.#loop.addLink(link);
   }
 
   /** Removes a network with peers, SAs and ports, whose descriptors stay open; an unknown one is fine. */
   remove(vni: number): void {
-    const link = this.#routed.get(vni);
-    if (link !== undefined) this.#loop.removeSource(link);
-    this.#routed.delete(vni);
+    for (const { id } of this.#sources.filter((own) => own.vni === vni)) this.#removeSource(vni, id);
+    const link = this.#switched.get(vni);
+    for (const { id } of link?.locals() ?? []) this.removePort(vni, id);
+    this.#switched.delete(vni);
     this.#loop.removeLink(vni);
     this.#engine.removeNetwork(vni);
   }
 
-  /** @throws {RangeError} when there are as many ports as can be. */
+  /** @throws {RangeError} for an unknown network, a number in use, or when there are as many ports as can be. */
   addPort(vni: number, port: PortSpec): void {
-    const link = new RoutedLink(vni, port.fd, this.#loop.parts, () => this.#onInterfaceLost(vni));
-    this.#loop.addSource(link);
-    this.#loop.addLink(link);
-    this.#routed.set(vni, link);
+    const lost = () => this.#onPortLost(vni, port.id);
+    if (port.kind === 'tun') {
+      const link = new RoutedLink(vni, port.fd, this.#loop.parts, lost);
+      this.#addSource(vni, port.id, link);
+      this.#loop.addLink(link);
+      return;
+    }
+    const link = this.switched(vni);
+    if (port.kind === 'vxlan') {
+      this.#vxlan.add(port, link);
+      return;
+    }
+    const local = link.addLocal(port.id, this.#framePort(port), port.maxStations);
+    try {
+      this.#addSource(vni, port.id, new PortSource(local, link, lost));
+    } catch (error) {
+      link.removeLocal(port.id);
+      throw error;
+    }
+  }
+
+  /** Removes a port with all that is known behind it; an unknown one is fine. */
+  removePort(vni: number, id: number): void {
+    const link = this.#switched.get(vni);
+    const local = link?.local(id);
+    if (link === undefined || local === undefined) return;
+    this.#removeSource(vni, id);
+    link.removeLocal(id);
+    this.#vxlan.remove(local);
+  }
+
+  /** Follows a peer that the engine knows: it is a port of its network's switch. */
+  setPeer({ vni, slot }: PeerSpec): void {
+    this.#switched.get(vni)?.addPeer(slot);
+  }
+
+  /** To be told before the engine forgets the peer. */
+  removePeer(slot: number): void {
+    const vni = this.#engine.peer(slot)?.vni ?? 0;
+    this.#switched.get(vni)?.removePeer(slot);
+  }
+
+  /** @throws {RangeError} when the network has no switch here. */
+  switched(vni: number): SwitchedLink {
+    const link = this.#switched.get(vni);
+    if (link === undefined) throw new RangeError(`network ${vni} has no switch`);
+    return link;
+  }
+
+  #framePort(port: Exclude<LocalPortSpec, { kind: 'vxlan' }>): FramePort {
+    const { arena, frameAt } = this.#loop.parts;
+    switch (port.kind) {
+      case 'tap':
+        return new TapPort(port.tap, arena, frameAt);
+      case 'packet':
+        return new PacketPort(port.packet, arena, frameAt);
+      case 'dgram':
+        return new DgramPort(port.dgram, arena, frameAt);
+    }
+  }
+
+  #addSource(vni: number, id: number, source: Source): void {
+    this.#loop.addSource(source);
+    this.#sources.push({ vni, id, source });
+  }
+
+  #removeSource(vni: number, id: number): void {
+    const isIt = (own: OwnSource) => own.vni === vni && own.id === id;
+    for (const { source } of this.#sources.filter(isIt)) this.#loop.removeSource(source);
+    this.#sources = this.#sources.filter((own) => !isIt(own));
   }
 }

@@ -1,7 +1,7 @@
 /** One queue's worker thread as the main thread sees it: requests, answers, death. */
 import { Worker } from 'node:worker_threads';
 import { signalEventFd } from '../io/eventfd.ts';
-import type { WorkerCommand, WorkerProgress, WorkerReady, WorkerReport, WorkerSetup } from './messages.ts';
+import type { AnswerTo, WorkerAnswer, WorkerCommand, WorkerReady, WorkerReport, WorkerSetup } from './messages.ts';
 
 /** A command was refused by the engine's guards, or its worker is gone. */
 export class WorkerError extends Error {
@@ -17,13 +17,13 @@ export class WorkerError extends Error {
 export interface QueueThreadEvents {
   onEndpoint(queue: number, slot: number, words: Uint32Array): void;
   onPathTooSmall(slot: number): void;
-  onInterfaceLost(vni: number): void;
+  onPortLost(vni: number, id: number): void;
   /** The thread ended without being told to. */
   onDeath(queue: number, reason: string): void;
 }
 
 interface Pending {
-  resolve(result: WorkerProgress | null): void;
+  resolve(result: WorkerAnswer): void;
   reject(error: WorkerError): void;
 }
 
@@ -80,12 +80,16 @@ export class QueueThread {
   }
 
   /** @throws {WorkerError} when the engine refuses or the worker is gone. */
-  request(command: WorkerCommand, transfer: readonly ArrayBuffer[] = []): Promise<WorkerProgress | null> {
+  request<C extends WorkerCommand>(
+    command: C,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<AnswerTo<C['kind']>> {
     // Nobody would answer, and once the pool is closed the eventfd's number is another file's.
     if (!this.#alive) return Promise.reject(this.#gone());
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      // A worker answers a command of a kind with what belongs to that kind.
+      this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject });
       this.#worker.postMessage({ id, command }, [...transfer]);
       signalEventFd(this.setup.wakeFd);
     });
@@ -116,8 +120,8 @@ export class QueueThread {
       case 'pathTooSmall':
         this.#events.onPathTooSmall(report.slot);
         break;
-      case 'interfaceLost':
-        this.#events.onInterfaceLost(report.vni);
+      case 'portLost':
+        this.#events.onPortLost(report.vni, report.id);
         break;
       case 'ready':
       case 'stopped':

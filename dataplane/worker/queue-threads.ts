@@ -2,7 +2,7 @@
  * The threads of all queues: a command for each of them, and another thread for one that died.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkerCommand, WorkerProgress, WorkerSetup } from './messages.ts';
+import type { AnswerTo, WorkerCommand, WorkerSetup } from './messages.ts';
 import { QueueThread, type QueueThreadEvents, WorkerError } from './queue-thread.ts';
 
 /** A thread that lived for less is replaced after a pause: else one that can't live takes a core. */
@@ -48,7 +48,7 @@ export class QueueThreads {
   }
 
   /** Asks every thread. @throws {WorkerError} when one refuses or is gone. */
-  all(command: WorkerCommand): Promise<(WorkerProgress | null)[]> {
+  all<C extends WorkerCommand>(command: C): Promise<AnswerTo<C['kind']>[]> {
     return Promise.all(this.#threads.map((thread) => thread.request(command)));
   }
 
@@ -61,7 +61,7 @@ export class QueueThreads {
   }
 
   /** As `all`, for what a thread that is gone needs no more: it answers null. */
-  living(command: WorkerCommand): Promise<(WorkerProgress | null)[]> {
+  living<C extends WorkerCommand>(command: C): Promise<(AnswerTo<C['kind']> | null)[]> {
     return Promise.all(this.#threads.map((thread) => thread.request(command).catch(unlessGone)));
   }
 
@@ -73,8 +73,14 @@ export class QueueThreads {
   }
 
   /** Asks the thread of one queue; `transfer` moves along. @throws {WorkerError} as `all`. */
-  async one(queue: number, command: WorkerCommand, transfer: readonly ArrayBuffer[] = []): Promise<void> {
-    await this.#threads[queue]?.request(command, transfer);
+  async one<C extends WorkerCommand>(
+    queue: number,
+    command: C,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<AnswerTo<C['kind']>> {
+    const thread = this.#threads[queue];
+    if (thread === undefined) throw new RangeError(`there is no queue ${queue}`);
+    return await thread.request(command, transfer);
   }
 
   /** Ends all threads for good. */
@@ -85,11 +91,11 @@ export class QueueThreads {
 
   #start(setup: WorkerSetup): QueueThread {
     const startedAtMs = performance.now();
-    const { onEndpoint, onPathTooSmall, onInterfaceLost } = this.#events;
+    const { onEndpoint, onPathTooSmall, onPortLost } = this.#events;
     return new QueueThread(setup, {
       onEndpoint,
       onPathTooSmall,
-      onInterfaceLost,
+      onPortLost,
       onDeath: (queue, reason) => {
         const lifeMs = performance.now() - startedAtMs;
         // One that dies before it knows all has died a second time, and is replaced for that.

@@ -47,7 +47,9 @@ function run(setup: WorkerSetup, report: (message: WorkerReport) => void): void 
     offloadCode: offload.segmenter.name,
     warning: warnings.length === 0 ? null : warnings.join('; '),
   });
-  const networks = new QueueNetworks(engine, loop, (vni) => report({ kind: 'interfaceLost', vni }));
+  const networks = new QueueNetworks(engine, loop, setup.peerSlots, (vni, id) =>
+    report({ kind: 'portLost', vni, id }),
+  );
   const commands = new Commands(engine, loop, networks);
   loop.run(() => takeMessages(commands, report));
   for (const peer of [...engine.peers()]) engine.removePeer(peer.slot);

@@ -46,9 +46,12 @@ export class RoutedLink implements Link, Source {
     this.#standing.empty();
   }
 
-  lost(): void {
+  fail(): boolean {
     this.#onLost();
+    return true;
   }
+
+  sweep(): void {}
 
   /** Seals what the TUN queue gave. @returns How many packets that was. */
   #seal(len: number, nowMs: number): number {

@@ -18,4 +18,6 @@ export class StrayLink implements Link {
   }
 
   flush(): void {}
+
+  sweep(): void {}
 }

@@ -22,7 +22,7 @@ describe('isUnderlayChange()', () => {
     ['    link/ether 02:00:00:00:00:01', false],
     ['', false],
   ])('%s: %s', (line, changed) => {
-    expect(isUnderlayChange(line, 'icx0')).toBe(changed);
+    expect(isUnderlayChange(line, ['icx0'])).toBe(changed);
   });
 });
 
@@ -37,7 +37,7 @@ describeHosts('watchRoutes()', () => {
     let changes = 0;
     const notices: string[] = [];
     const watch = await host.enter(() =>
-      watchRoutes({ ownDevice: 'icx0', onChange: () => changes++, onNotice: (text) => notices.push(text) }),
+      watchRoutes({ ownDevices: () => ['icx0'], onChange: () => changes++, onNotice: (text) => notices.push(text) }),
     );
     await sleep(300);
     expect(changes).toBe(0);
@@ -64,7 +64,7 @@ describeHosts('watchRoutes()', () => {
     const host = lab.addHost('b');
     const notices: string[] = [];
     const watch = await host.enter(() =>
-      watchRoutes({ ownDevice: 'icx0', onChange: () => {}, onNotice: (text) => notices.push(text) }),
+      watchRoutes({ ownDevices: () => ['icx0'], onChange: () => {}, onNotice: (text) => notices.push(text) }),
     );
     await sleep(200);
     for (const pid of host.pids()) {

@@ -73,7 +73,7 @@ describeHosts('underlayRoutes()', () => {
           'fd00::2',
         ],
         6081,
-        'icx0',
+        ['icx0'],
       ),
     );
     expect(found.map((route) => route.mtuBytes)).toEqual([
@@ -99,7 +99,7 @@ describeHosts('underlayRoutes()', () => {
     a.ip('rule add priority 10 lookup 77');
     a.ip('rule add priority 9 ipproto udp sport 6081 lookup main');
     const [ours, other] = await a.enter(() =>
-      Promise.all([6081, 7000].map((port) => underlayRoutes(['198.51.100.1'], port, 'icx0'))),
+      Promise.all([6081, 7000].map((port) => underlayRoutes(['198.51.100.1'], port, ['icx0']))),
     );
     expect(ours).toEqual([{ address: '198.51.100.1', mtuBytes: 1460 }]);
     expect(other).toEqual([{ address: '198.51.100.1', mtuBytes: null }]);

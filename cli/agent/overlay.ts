@@ -1,71 +1,77 @@
 /**
- * The running network: both planes and the interface, kept in step with config and underlay.
+ * The running overlay: both planes and all networks, kept in step with config and underlay.
  */
+import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ControlPlane } from '../../controlplane/control-plane.ts';
 import { openTransport } from '../../controlplane/transport/select.ts';
-import { type Endpoint, type PeerSpec, Suite } from '../../dataplane/contract.ts';
+import { type Endpoint, Suite } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
 import { CliError, Exit } from '../cli-error.ts';
-import type { Config } from '../config/types.ts';
-import { HostInterface, removeStaleRules } from '../host/interface.ts';
+import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
+import { removeStaleRules } from '../host/interface.ts';
 import { watchRoutes } from '../host/route-watch.ts';
 import type { AgentService } from './agent-service.ts';
 import { Endpoints } from './endpoints.ts';
-import { carriesIpv6, interfacePlan } from './interface-plan.ts';
 import { isOverlayAddress } from './overlay-address.ts';
+import { OverlayHost } from './overlay-host.ts';
+import { OverlayNetwork } from './overlay-network.ts';
 import { PeerObserver } from './peer-observer.ts';
-import { commonRoutes, controlPeer, peerSpec, routesOf } from './peer-specs.ts';
+import { controlPeer } from './peer-specs.ts';
 import { PeerTable } from './peer-table.ts';
 import { queueCount } from './queue-count.ts';
 import { hostResolver } from './resolve-host.ts';
-import { type MeasuredMtu, Underlay } from './underlay.ts';
+import { Underlay } from './underlay.ts';
 import type { UndoStack } from './undo-stack.ts';
 
-const UNMEASURED: MeasuredMtu = { mtuBytes: 1_392, fragment: false, reason: '', byPeer: new Map() };
+/** Of `randomInt`. */
+const SEED_LIMIT = 2 ** 32;
 
-export class Network {
+export class Overlay {
   readonly peers: PeerTable;
   readonly observer: PeerObserver;
   readonly #service: AgentService;
   readonly #endpoints: Endpoints;
   readonly #underlay: Underlay;
-  readonly #host: HostInterface;
+  readonly #networks = new Map<number, OverlayNetwork>();
+  readonly #host: OverlayHost;
   readonly #resolve: (host: string) => Promise<string[]>;
   #pool: WorkerPool | null = null;
   #control: ControlPlane | null = null;
-  #mtu = UNMEASURED;
-  /** Refreshes of the interface, one at a time. */
+  /** Refreshes of the interfaces, one at a time. */
   #refreshing: Promise<void> = Promise.resolve();
   /** Whether a refresh waits that will see every change until it starts. */
   #refreshWaits = false;
 
   private constructor(service: AgentService) {
-    const { interface: own, peers } = service.config;
+    const { interface: own, networks } = service.config;
     this.#service = service;
-    this.peers = new PeerTable(peers);
+    this.peers = new PeerTable(networks);
     this.observer = new PeerObserver(service.log);
     this.#resolve = hostResolver(own.listen);
     this.#endpoints = new Endpoints(this.#resolve, service.log);
-    this.#host = new HostInterface(own.name);
-    this.#underlay = new Underlay({
-      interfaceName: own.name,
-      dataPort: own.listenPort,
+    this.#underlay = new Underlay(own.listenPort);
+    for (const network of networks) this.#networks.set(network.vni, new OverlayNetwork(network));
+    this.#host = new OverlayHost({
+      networks: () => this.networks(),
+      peers: this.peers,
+      underlay: this.#underlay,
+      log: service.log,
     });
   }
 
-  /** Makes interface, ports, threads and connections. @throws {Error} with a stable `code`. */
-  static async open(service: AgentService, undo: UndoStack): Promise<Network> {
-    const network = new Network(service);
-    await network.#openDataPlane(undo);
-    await network.#openControlPlane(undo);
+  /** Makes interfaces, ports, threads and connections. @throws {Error} with a stable `code`. */
+  static async open(service: AgentService, undo: UndoStack): Promise<Overlay> {
+    const overlay = new Overlay(service);
+    await overlay.#openDataPlane(undo);
+    await overlay.#openControlPlane(undo);
     const watch = watchRoutes({
-      ownDevice: service.config.interface.name,
-      onChange: () => network.#hostMoved(),
+      ownDevices: () => overlay.#host.devices(),
+      onChange: () => overlay.#hostMoved(),
       onNotice: (notice) => service.log.warn(notice),
     });
     undo.push('the watch on routes', () => watch.close());
-    return network;
+    return overlay;
   }
 
   get pool(): WorkerPool {
@@ -83,22 +89,55 @@ export class Network {
     return this.#pool?.fault ?? null;
   }
 
-  get mtu(): MeasuredMtu {
-    return this.#mtu;
+  /** In order of the config. */
+  networks(): readonly OverlayNetwork[] {
+    return [...this.#networks.values()];
+  }
+
+  network(vni: number): OverlayNetwork {
+    const network = this.#networks.get(vni);
+    if (network === undefined) throw new RangeError(`there is no network ${vni}`);
+    return network;
   }
 
   /**
    * Makes `next` the config in force: peers that it does not change keep their SAs.
    *
-   * @throws {Error} with a stable `code`; peers before the one that failed are changed then.
+   * @throws {Error} with a stable `code`; what comes before what failed is changed then.
    */
   async apply(next: Config): Promise<void> {
-    const kept = new Set(next.peers.map((peer) => this.peers.findKey(peer.publicKey)?.slot));
-    for (const { slot } of this.peers.entries()) if (!kept.has(slot)) await this.#removePeer(slot);
+    const kept = new Map(next.networks.map((network) => [network.vni, network]));
+    for (const { vni } of this.networks()) if (!kept.has(vni)) await this.#removeNetwork(vni);
+    for (const config of next.networks) {
+      if (!this.#networks.has(config.vni)) await this.#addNetwork(config);
+      await this.#applyNetwork(config);
+    }
+    await this.#refresh();
+  }
+
+  async #applyNetwork(config: NetworkConfig): Promise<void> {
+    const network = this.network(config.vni);
+    const kept = new Set(config.peers.map((peer) => this.peers.find(config.vni, peer.publicKey)?.slot));
+    for (const { slot } of this.peers.of(config.vni)) if (!kept.has(slot)) await this.#removePeer(slot);
     // A route that moves between peers is taken from the one before the other gets it.
-    await this.pool.setPeers(this.#specs(next));
-    for (const config of next.peers) await this.#setPeer(config);
-    await this.#refresh(next);
+    await this.pool.setPeers(network.specs(this.peers, this.#endpoints, config));
+    network.config = config;
+    for (const peer of config.peers) await this.#setPeer(network, peer);
+    await network.applyPorts(this.pool, this.peers);
+  }
+
+  async #addNetwork(config: NetworkConfig): Promise<void> {
+    const network = new OverlayNetwork(config);
+    await removeStaleRules(config.name);
+    await this.pool.addNetwork(network.poolOptions(randomInt(SEED_LIMIT)));
+    this.#networks.set(config.vni, network);
+  }
+
+  async #removeNetwork(vni: number): Promise<void> {
+    for (const { slot } of this.peers.of(vni)) await this.#removePeer(slot);
+    for (const problem of this.network(vni).removeSync()) this.#service.log.warn(problem);
+    await this.pool.removeNetwork(vni);
+    this.#networks.delete(vni);
   }
 
   async #openDataPlane(undo: UndoStack): Promise<void> {
@@ -108,35 +147,46 @@ export class Network {
     for (const { slot } of this.peers.entries()) {
       this.#underlay.setEndpoint(slot, this.#endpoints.get(slot));
     }
-    this.#mtu = await this.#underlay.measure(own.mtu, carriesIpv6(config));
-    await removeStaleRules(own.name);
+    await this.#host.measure();
+    for (const { name } of config.networks) await removeStaleRules(name);
     this.#pool = await WorkerPool.open(
       {
-        networks: [{ vni: own.vni, interfaceName: own.name }],
+        networks: this.networks().map((network) => network.poolOptions(randomInt(SEED_LIMIT))),
         listen: own.listen,
         listenPort: own.listenPort,
         controlPort: own.controlPort,
         queues: queueCount(own.queues),
         maxPeers: this.peers.capacity,
-        fragment: this.#mtu.fragment,
+        fragment: this.#host.fragments,
       },
       {
         onWorkerReplaced: (queue, reason) => this.#workerReplaced(queue, reason),
         onEndpoint: (slot, endpoint) => this.#endpointLearned(slot, endpoint),
         onPathTooSmall: () => this.#remeasureSoon(),
-        onInterfaceLost: () => this.#service.fail(interfaceLost(own.name)),
+        onInterfaceLost: (vni) => this.#service.fail(interfaceLost(this.network(vni).config.name)),
       },
     );
-    undo.push(`the interface ${own.name}`, () => this.pool.close());
+    undo.push('the interfaces', () => this.pool.close());
     // Its first part tells the threads to end: the process would wait until they wake by themselves.
     process.once('exit', () => void this.pool.close());
     if (this.pool.warning !== null) log.warn(this.pool.warning);
-    await this.pool.setPeers(this.#specs());
-    undo.push('addresses and routes', () => this.#removeFromHost());
+    await this.#setAllPeers();
+    undo.push('addresses and routes', () => this.#host.removeSync());
     process.once('exit', () => this.#host.removeSync());
-    await this.#applyToHost(config);
-    for (const warning of this.#host.warnings()) log.warn(warning);
-    log.info({ mtu: this.#mtu.mtuBytes, reason: this.#mtu.reason, aead: this.pool.aead }, 'interface is up');
+    await this.#host.apply(own, this.pool.sourcePorts);
+    for (const network of this.networks()) await network.applyPorts(this.pool, this.peers);
+    this.#logStart();
+  }
+
+  #logStart(): void {
+    const { log } = this.#service;
+    for (const network of this.networks()) {
+      for (const warning of network.warnings()) log.warn(warning);
+      const { mtuBytes: mtu, reason } = network.mtu;
+      const { name, mode, device } = network.config;
+      const what = device ? 'interface is up' : 'network is up';
+      log.info({ network: name, vni: network.vni, mode, mtu, reason, aead: this.pool.aead }, what);
+    }
   }
 
   async #openControlPlane(undo: UndoStack): Promise<void> {
@@ -145,7 +195,6 @@ export class Network {
     this.#control = await ControlPlane.start({
       identity,
       peers: this.peers.entries().map(controlPeer),
-      vni: own.vni,
       suite: own.suite === 'aes-256-gcm' ? Suite.aes256Gcm : Suite.aes128Gcm,
       rekeyIntervalMs: own.rekeyIntervalMs,
       listen: own.listen,
@@ -153,7 +202,7 @@ export class Network {
       dataPlane: this.pool,
       openTransport: (options) => openTransport(own.controlTransport, options),
       resolveHost: (host) => this.#resolveForDial(host),
-      isOverlayAddress: (address) => isOverlayAddress(this.#service.config.interface.addresses, address),
+      isOverlayAddress: (address) => this.networks().some((network) => isInside(network, address)),
       log,
       events: this.observer.events,
     });
@@ -161,14 +210,9 @@ export class Network {
     log.info({ carrier: this.control.carrier, port: own.controlPort }, 'control plane is up');
   }
 
-  /** @param next Config whose peers keep only the routes that they have in both. */
-  #specs(next?: Config): PeerSpec[] {
-    const { vni } = this.#service.config.interface;
-    return this.peers.entries().map((entry) => {
-      const spec = peerSpec(entry, vni, this.#endpoints.get(entry.slot), this.#mtu);
-      const changed = next?.peers.find((peer) => sameKey(peer.publicKey, entry.config.publicKey));
-      return changed === undefined ? spec : { ...spec, routes: commonRoutes(spec.routes, routesOf(changed)) };
-    });
+  async #setAllPeers(): Promise<void> {
+    const specs = this.networks().flatMap((network) => network.specs(this.peers, this.#endpoints));
+    await this.pool.setPeers(specs);
   }
 
   async #removePeer(slot: number): Promise<void> {
@@ -179,15 +223,14 @@ export class Network {
     this.#underlay.setEndpoint(slot, null);
   }
 
-  async #setPeer(config: Config['peers'][number]): Promise<void> {
-    const before = this.peers.findKey(config.publicKey);
-    const entry = this.peers.add(config);
+  async #setPeer(network: OverlayNetwork, config: PeerConfig): Promise<void> {
+    const before = this.peers.find(network.vni, config.publicKey);
+    const entry = this.peers.add(network.vni, config);
     if (!isDeepStrictEqual(before?.config.endpoint, config.endpoint)) {
       await this.#endpoints.refresh(entry);
       this.#underlay.setEndpoint(entry.slot, this.#endpoints.get(entry.slot));
     }
-    const { vni } = this.#service.config.interface;
-    await this.pool.setPeers([peerSpec(entry, vni, this.#endpoints.get(entry.slot), this.#mtu)]);
+    await this.pool.setPeers([network.spec(entry, this.#endpoints)]);
     if (before === undefined) this.control.addPeer(controlPeer(entry));
     else await this.control.changePeer(controlPeer(entry));
   }
@@ -218,39 +261,32 @@ export class Network {
   #remeasureSoon(): void {
     if (this.#refreshWaits) return;
     this.#refreshWaits = true;
-    this.#refresh().catch((error: Error) => {
+    const refreshed = this.#refresh(() => {
+      this.#refreshWaits = false;
+    });
+    refreshed.catch((error: Error) => {
       this.#service.log.error({ reason: error.message }, 'cannot follow a change of the underlay');
     });
   }
 
-  /** @param config What a reload brings; left out, the config in force when its turn comes. */
-  #refresh(config?: Config): Promise<void> {
+  /** @param onStart Called when its turn comes. */
+  #refresh(onStart = () => {}): Promise<void> {
     const next = this.#refreshing.then(() => {
-      if (config === undefined) this.#refreshWaits = false;
-      return this.#remeasure(config ?? this.#service.config);
+      onStart();
+      return this.#remeasure();
     });
     this.#refreshing = next.catch(() => {});
     return next;
   }
 
-  async #remeasure(config: Config): Promise<void> {
-    const before = this.#mtu;
-    this.#mtu = await this.#underlay.measure(config.interface.mtu, carriesIpv6(config));
-    if (before.mtuBytes !== this.#mtu.mtuBytes) {
-      this.#service.log.info({ mtu: this.#mtu.mtuBytes, reason: this.#mtu.reason }, 'MTU changed');
+  async #remeasure(): Promise<void> {
+    await this.#host.measure();
+    this.pool.setFragmentation(this.#host.fragments);
+    await this.#setAllPeers();
+    await this.#host.apply(this.#service.config.interface, this.pool.sourcePorts);
+    for (const { mtu } of this.networks()) {
+      for (const [slot, mtuBytes] of mtu.byPeer) this.#control?.sendPath(slot, mtuBytes);
     }
-    this.pool.setFragmentation(this.#mtu.fragment);
-    await this.pool.setPeers(this.#specs());
-    await this.#applyToHost(config);
-    for (const [slot, mtuBytes] of this.#mtu.byPeer) this.#control?.sendPath(slot, mtuBytes);
-  }
-
-  async #applyToHost(config: Config): Promise<void> {
-    const reachable = this.peers.entries().flatMap(({ slot, config: { controlPort } }) => {
-      const endpoint = this.#underlay.endpoint(slot);
-      return endpoint === null ? [] : [{ address: endpoint.address, controlPort }];
-    });
-    await this.#host.apply(interfacePlan(config, this.#mtu.mtuBytes, this.pool.sourcePorts, reachable));
   }
 
   /** Counters and windows died with the thread: every peer's SAs are agreed anew. */
@@ -258,17 +294,13 @@ export class Network {
     this.#service.log.error({ queue, reason }, 'a queue died and was replaced; rekeying all peers');
     this.#control?.rekey([], 'reconnect').catch(() => {});
   }
+}
 
-  #removeFromHost(): void {
-    for (const problem of this.#host.removeSync()) this.#service.log.warn(problem);
-  }
+function isInside(network: OverlayNetwork, address: string): boolean {
+  return isOverlayAddress(network.config.addresses, address);
 }
 
 function interfaceLost(name: string): CliError {
   const hint = 'start the agent again, and let it remove the interface itself: icx down';
   return new CliError(`somebody removed the interface ${name}`, hint, Exit.failed, 'ERR_ICX_INTERFACE_LOST');
-}
-
-function sameKey(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
 }

@@ -1,0 +1,99 @@
+/** One network of a running agent: what it has on the host, kept in step with its config. */
+import type { PeerSpec } from '../../dataplane/contract.ts';
+import type { NetworkOptions } from '../../dataplane/worker/pool-network.ts';
+import * as ethernet from '../../dataplane/wire/ethernet.ts';
+import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
+import { HostInterface } from '../host/interface.ts';
+import type { Endpoints } from './endpoints.ts';
+import { carriesIpv6, interfacePlan, type ReachablePeer } from './interface-plan.ts';
+import { commonRoutes, peerSpec, routesOf } from './peer-specs.ts';
+import type { PeerEntry, PeerTable } from './peer-table.ts';
+import type { MeasuredMtu, NetworkNeeds } from './underlay.ts';
+
+/** In front of an L2 network's packets; with a VLAN's tag, so that tagged ones fit as well. */
+const FRAME_HEADER_LEN = ethernet.HEADER_LEN + 4;
+const UNMEASURED: MeasuredMtu = { mtuBytes: 1_280, fragment: false, reason: '', byPeer: new Map() };
+
+export class OverlayNetwork {
+  readonly vni: number;
+  mtu = UNMEASURED;
+  #config: NetworkConfig;
+  readonly #host: HostInterface | null;
+
+  constructor(config: NetworkConfig) {
+    this.vni = config.vni;
+    this.#config = config;
+    this.#host = config.device ? new HostInterface(config.name) : null;
+  }
+
+  /** The one in force. */
+  get config(): NetworkConfig {
+    return this.#config;
+  }
+
+  set config(next: NetworkConfig) {
+    this.#config = next;
+  }
+
+  get headerLen(): number {
+    return this.#config.mode === 'l2' ? FRAME_HEADER_LEN : 0;
+  }
+
+  /** @param seed 32 random bits. */
+  poolOptions(seed: number): NetworkOptions {
+    const { name, device, mode, switch: own } = this.#config;
+    return {
+      vni: this.vni,
+      interfaceName: device ? name : null,
+      switch: mode === 'l2' && own !== null ? { ...own, seed } : null,
+    };
+  }
+
+  needs(peers: readonly PeerEntry[]): NetworkNeeds {
+    return {
+      vni: this.vni,
+      mtu: this.#config.mtu,
+      hasIpv6: carriesIpv6(this.#config),
+      headerLen: this.headerLen,
+      slots: peers.map(({ slot }) => slot),
+    };
+  }
+
+  /** @param next Config whose peers keep only the routes that they have in both. */
+  specs(peers: PeerTable, endpoints: Endpoints, next?: NetworkConfig): PeerSpec[] {
+    return peers.of(this.vni).map((entry) => {
+      const spec = this.spec(entry, endpoints);
+      const changed = next?.peers.find((peer) => sameKey(peer.publicKey, entry.config.publicKey));
+      return changed === undefined ? spec : { ...spec, routes: commonRoutes(spec.routes, routesOf(changed)) };
+    });
+  }
+
+  spec(entry: PeerEntry, endpoints: Endpoints): PeerSpec {
+    const spec = peerSpec(entry, endpoints.get(entry.slot), this.mtu, this.headerLen);
+    // A switch asks no routes: those of the config are for the host's kernel.
+    return this.#config.mode === 'l2' ? { ...spec, routes: [] } : spec;
+  }
+
+  /** Gives the interface its addresses and routes. @throws {IpError} */
+  async applyToHost(
+    own: InterfaceConfig,
+    dataPorts: readonly number[],
+    reachable: readonly ReachablePeer[],
+  ): Promise<void> {
+    await this.#host?.apply(interfacePlan(own, this.#config, this.mtu.mtuBytes, dataPorts, reachable));
+  }
+
+  /** What the operator should change on this host, one line each. */
+  warnings(): string[] {
+    return this.#host?.warnings() ?? [];
+  }
+
+  /** Takes back what is on the host. @returns What could not be, one line each. */
+  removeSync(): string[] {
+    return this.#host?.removeSync() ?? [];
+  }
+}
+
+export function sameKey(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,58 @@
+/** The VXLAN sockets of one queue, each shared by the ports that use it. */
+import { VxlanPort } from '../port/vxlan-port.ts';
+import { VxlanTunnels } from '../port/vxlan-tunnels.ts';
+import type { LocalPortSpec } from './messages.ts';
+import type { QueueLoop } from './queue-loop.ts';
+import type { LocalPort, SwitchedLink } from './switched-link.ts';
+import { VxlanSource } from './vxlan-source.ts';
+
+/** Frames of other ports begin where their IP header is aligned, these where the Ethernet header is. */
+const ALIGN = 8;
+
+/** Owned by the queue's worker. */
+export class VxlanSources {
+  readonly #loop: QueueLoop;
+  /** By descriptor. */
+  readonly #sources = new Map<number, VxlanSource>();
+
+  constructor(loop: QueueLoop) {
+    this.#loop = loop;
+  }
+
+  /** Adds a port to its socket. @throws {RangeError | VxlanError} with nothing changed. */
+  add(spec: LocalPortSpec & { readonly kind: 'vxlan' }, link: SwitchedLink): void {
+    const source = this.#sources.get(spec.socket.fd) ?? this.#open(spec.socket);
+    try {
+      const port = source.tunnels.add(spec.tunnel);
+      source.add(port, link.addLocal(spec.id, port, spec.maxStations), link);
+    } finally {
+      this.#closeUnused(source);
+    }
+  }
+
+  /** Takes a port from its socket; one of another kind is fine. */
+  remove(local: LocalPort): void {
+    const { port } = local;
+    const source = port instanceof VxlanPort ? this.#sources.get(port.fd) : undefined;
+    if (source === undefined || !(port instanceof VxlanPort)) return;
+    source.remove(port);
+    this.#closeUnused(source);
+  }
+
+  #open(socket: (LocalPortSpec & { readonly kind: 'vxlan' })['socket']): VxlanSource {
+    const { arena, frameAt } = this.#loop.parts;
+    const source = new VxlanSource(new VxlanTunnels(socket, arena, Math.ceil(frameAt / ALIGN) * ALIGN));
+    this.#loop.addSource(source);
+    this.#loop.addOutlet(source);
+    this.#sources.set(source.fd, source);
+    return source;
+  }
+
+  #closeUnused(source: VxlanSource): void {
+    if (source.size > 0) return;
+    this.#loop.removeSource(source);
+    this.#loop.removeOutlet(source);
+    this.#sources.delete(source.fd);
+    source.tunnels.close();
+  }
+}
