@@ -145,8 +145,7 @@ export class Network {
     const { interface: own } = config;
     this.#control = await ControlPlane.start({
       identity,
-      peers: this.peers.entries().map(controlPeer),
-      vni: own.vni,
+      peers: this.peers.entries().map((entry) => controlPeer(entry, own.vni)),
       suite: own.suite === 'aes-256-gcm' ? Suite.aes256Gcm : Suite.aes128Gcm,
       rekeyIntervalMs: own.rekeyIntervalMs,
       listen: own.listen,
@@ -189,8 +188,8 @@ export class Network {
     }
     const { vni } = this.#service.config.interface;
     await this.pool.setPeers([peerSpec(entry, vni, this.#endpoints.get(entry.slot), this.#mtu)]);
-    if (before === undefined) this.control.addPeer(controlPeer(entry));
-    else await this.control.changePeer(controlPeer(entry));
+    if (before === undefined) this.control.addPeer(controlPeer(entry, vni));
+    else await this.control.changePeer(controlPeer(entry, vni));
   }
 
   /** Dials resolve names anew, which is how a peer whose name moved is found. */

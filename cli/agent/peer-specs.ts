@@ -41,10 +41,11 @@ export function peerSpec(
   };
 }
 
-export function controlPeer({ slot, config }: PeerEntry): ControlPeer {
+export function controlPeer({ slot, config }: PeerEntry, vni: number): ControlPeer {
   return {
     slot,
     name: config.name,
+    vni,
     publicKey: config.publicKey,
     psk: config.presharedKey,
     endpoint: config.endpoint,

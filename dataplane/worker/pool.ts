@@ -6,7 +6,7 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { DataPlane, Endpoint, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
+import type { DataPlane, Endpoint, LanePlan, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { SystemCallError } from '../io/libc.ts';
 import { CounterBlock } from '../path/counters.ts';
@@ -212,6 +212,11 @@ export class WorkerPool implements DataPlane {
     this.#peers.delete(slot);
     this.#learned.delete(slot);
     await this.#threads.living({ kind: 'removePeer', slot });
+  }
+
+  /** Every queue serves the one network. */
+  lanesOf(_vni: number): LanePlan {
+    return { lanes: this.lanes, queues: this.lanes, queue: null };
   }
 
   async installRx(sas: readonly SaSpec[]): Promise<void> {
