@@ -17,13 +17,15 @@ function fakeConnection(): { connection: QuicConnection; close: ReturnType<typeo
   return { connection: { close, closed } as unknown as QuicConnection, close };
 }
 
-describe('dialQuic(), unanswered beside a connection that stands', () => {
-  const endpoint = { connect: () => new Promise(() => {}) } as unknown as IrohEndpoint;
+describe('dialQuic(), unanswered', () => {
+  const connect = vi.fn(() => new Promise(() => {}));
+  const endpoint = { connect } as unknown as IrohEndpoint;
   let connections: ConnectionSet<QuicConnection>;
 
   beforeAll(() => loadIroh(() => {}));
   beforeEach(() => {
     vi.useFakeTimers();
+    connect.mockClear();
     connections = new ConnectionSet();
   });
   afterEach(() => {
@@ -31,26 +33,36 @@ describe('dialQuic(), unanswered beside a connection that stands', () => {
   });
 
   /** @param meanwhile Whose connection comes about while the dial waits. */
-  async function olderCloses(meanwhile: Uint8Array | null): Promise<number> {
-    const older = fakeConnection();
-    connections.add(older.connection, PEER_KEY);
-    const dial = dialQuic(endpoint, TARGET, connections, 5_000).catch((error) => error.code);
+  async function dial(older: QuicConnection | null, meanwhile: Uint8Array | null): Promise<number> {
+    if (older !== null) connections.add(older, PEER_KEY);
+    const dialled = dialQuic(endpoint, TARGET, connections, 5_000).catch((error) => error.code);
     await vi.advanceTimersByTimeAsync(1_000);
     if (meanwhile !== null) connections.add(fakeConnection().connection, meanwhile);
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(await dial).toBe('ERR_ICX_TRANSPORT_TIMEOUT');
-    return older.close.mock.calls.length;
+    expect(await dialled).toBe('ERR_ICX_TRANSPORT_TIMEOUT');
+    return connect.mock.calls.length;
   }
 
-  test('gives that one up: its path is dead', async () => {
-    expect(await olderCloses(null)).toBe(1);
+  test('tries once where no connection to the peer stands', async () => {
+    expect(await dial(null, OTHER_KEY)).toBe(1);
   });
 
-  test('gives it up although another peer answers', async () => {
-    expect(await olderCloses(OTHER_KEY)).toBe(1);
+  test.each([
+    ['nobody', null],
+    ['another peer', OTHER_KEY],
+  ])('gives up one that stands, whose path is dead, and tries again: %s answers', async (_, meanwhile) => {
+    const older = fakeConnection();
+    expect(await dial(older.connection, meanwhile)).toBe(2);
+    expect(older.close).toHaveBeenCalledExactlyOnceWith('the path to the peer is dead');
   });
 
-  test('keeps it when the peer came through in another network meanwhile', async () => {
-    expect(await olderCloses(PEER_KEY)).toBe(0);
+  test('keeps one that stands, and tries again, when the peer came through in another network', async () => {
+    const older = fakeConnection();
+    expect(await dial(older.connection, PEER_KEY)).toBe(2);
+    expect(older.close).not.toHaveBeenCalled();
+  });
+
+  test('tries again beside first connections that came through', async () => {
+    expect(await dial(null, PEER_KEY)).toBe(2);
   });
 });

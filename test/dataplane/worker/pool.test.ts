@@ -48,6 +48,7 @@ describeHosts('WorkerPool', () => {
     const { pool } = await open({ queues });
     expect(links()).toContain('icxm0');
     expect(pool).toMatchObject({ lanes: queues, interfaceName: 'icxm0', warning: null });
+    expect(pool.lanesOf(1)).toEqual({ lanes: queues, queues, queue: null });
     expect(pool.aead).toMatch(/^OpenSSL 3/);
     expect(pool.sourcePorts[0]).toBe(6_081);
     expect(new Set(pool.sourcePorts).size).toBe(queues);
