@@ -8,9 +8,10 @@ const SPIS = z.object({
   tx: z.array(SPI).describe('SPIs that this host sends to, by lane'),
 });
 
-/** How the rekey of one peer went. */
+/** How the rekey of one peer went, in one network. */
 export const PEER_REKEY = z.object({
   peer: z.string(),
+  vni: z.int().optional(),
   ok: z.boolean(),
   trigger: z.enum(['timer', 'budget', 'operator', 'reconnect']),
   old: SPIS,

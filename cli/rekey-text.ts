@@ -5,12 +5,18 @@ import { plural, printable } from './format.ts';
 /** A block of lines for each peer whose keys were replaced. */
 export function renderRekey(report: RekeyReport): string {
   const done = report.peers.filter((peer) => peer.ok);
-  return done.map((peer) => `${peerLines(peer).join('\n')}\n`).join('');
+  return done.map((peer) => `${peerLines(peer, nameIn(report, peer)).join('\n')}\n`).join('');
 }
 
-function peerLines(peer: PeerRekey): string[] {
+/** A peer that is in several networks comes once for each. */
+function nameIn({ peers }: RekeyReport, { peer, vni }: PeerRekey): string {
+  const repeats = peers.filter((other) => other.peer === peer).length > 1;
+  return repeats && vni !== undefined ? `${printable(peer)} (vni ${vni})` : printable(peer);
+}
+
+function peerLines(peer: PeerRekey, name: string): string[] {
   return [
-    `${printable(peer.peer)}: rekeyed in ${Math.round(peer.duration_ms)} ms`,
+    `${name}: rekeyed in ${Math.round(peer.duration_ms)} ms`,
     `  rx: ${spis(peer.old.rx)} → ${spis(peer.new.rx)}`,
     `  tx: ${spis(peer.old.tx)} → ${spis(peer.new.tx)}`,
     `  packets lost: ${lost(peer)}`,
@@ -30,7 +36,7 @@ function lost(peer: PeerRekey): string {
 /** What went wrong, a line a peer. A rekey that lost packets did not do what it promises. */
 export function rekeyFailures(report: RekeyReport): string[] {
   return report.peers.flatMap((peer) => {
-    const name = printable(peer.peer);
+    const name = nameIn(report, peer);
     if (!peer.ok) return [`cannot rekey ${name}: ${failure(peer)}`];
     if ((peer.lost_packets ?? 0) === 0) return [];
     return [`the rekey of ${name} lost ${plural(peer.lost_packets ?? 0, 'packet')}`];

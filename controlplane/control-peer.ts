@@ -5,11 +5,14 @@ import type { Suite } from '../dataplane/contract.ts';
 import type { RekeyTrigger } from './record/message.ts';
 import type { RekeyResult } from './rekey/rotator.ts';
 
-/** A configured peer. */
+/** A configured peer in one network; who is in several is several of these, one a VNI. */
 export interface ControlPeer {
-  /** Number of the peer in the data plane; stays the same for the agent's life. */
+  /** Number of the peer in the data plane, another one in each network; stays the same for the agent's life. */
   readonly slot: number;
+  /** The same in all networks. */
   readonly name: string;
+  /** Network, 1 to 2^24 − 1. */
+  readonly vni: number;
   /** Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array;
   /** 32 bytes, or null. */
@@ -33,6 +36,7 @@ export interface SaAge {
 export interface PeerStatus {
   readonly slot: number;
   readonly name: string;
+  readonly vni: number;
   readonly publicKey: Uint8Array;
   readonly state: PeerState;
   readonly sinceMs: number;

@@ -1,5 +1,5 @@
 /**
- * All peers of one agent: owns the transport, brings callers to their tunnels.
+ * All peers of one agent in all its networks: owns the transport, brings callers to their tunnels.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DataPlane, Suite } from '../dataplane/contract.ts';
@@ -23,7 +23,6 @@ export interface ControlPlaneOptions {
   /** Stays the caller's, who may overwrite it after {@link ControlPlane.close}. */
   readonly identity: Identity;
   readonly peers: readonly ControlPeer[];
-  readonly vni: number;
   readonly suite: Suite;
   readonly rekeyIntervalMs: number;
   /** Underlay address and port of the control transport. */
@@ -41,10 +40,11 @@ export interface ControlPlaneOptions {
   readonly random?: () => number;
 }
 
-/** What came of one peer's rekey. */
-export type RekeyOutcome =
-  | { readonly peer: string; readonly ok: true; readonly result: RekeyResult }
-  | { readonly peer: string; readonly ok: false; readonly error: Error };
+/** What came of one peer's rekey in one network. */
+export type RekeyOutcome = { readonly peer: string; readonly vni: number } & (
+  | { readonly ok: true; readonly result: RekeyResult }
+  | { readonly ok: false; readonly error: Error }
+);
 
 /** Time that goodbyes may take, and closing the transport, in ms. */
 const GOODBYE_MS = 250;
@@ -58,7 +58,12 @@ export class ControlPlane {
   readonly #spis = new SpiAllocator();
   readonly #timestamps: Tai64nClock;
   readonly #tunnels = new Map<number, Tunnel>();
-  /** Outlive their peers: a peer that is removed and added again must not be open to replays. */
+  /** Keys with the networks that they are in. */
+  readonly #members = new Set<string>();
+  /**
+   * By key and network. Outlive their peers: a peer that is removed and added again must not be open
+   * to replays.
+   */
   readonly #lastTimestamps = new Map<string, Uint8Array>();
   readonly #reception: Reception;
   #host: TunnelHost | null = null;
@@ -74,7 +79,7 @@ export class ControlPlane {
       identity: options.identity,
       clock: this.#clock,
       admission: new Admission(),
-      lookup: (dhPublic) => this.#find((tunnel) => sameKey(tunnel.context.dhPublic, dhPublic)),
+      lookup: (dhPublic) => this.#all.filter((tunnel) => sameKey(tunnel.context.dhPublic, dhPublic)),
       onRefused: (source, reason) => this.#logRefused(source, reason),
     });
   }
@@ -91,7 +96,7 @@ export class ControlPlane {
       listen: options.listen,
       port: options.controlPort,
       seed: options.identity.seed,
-      authorize: (key) => plane.#find((tunnel) => sameKey(tunnel.peer.publicKey, key)) !== null,
+      authorize: (key) => plane.#all.some((tunnel) => sameKey(tunnel.peer.publicKey, key)),
       onConnection: (connection) => {
         if (plane.#closed) connection.close('shutting down');
         else void plane.#reception.receive(connection);
@@ -113,11 +118,18 @@ export class ControlPlane {
     return this.#hostOrThrow().transport.carrier;
   }
 
-  /** @throws {KeyError} when the public key is none. */
+  /**
+   * @throws {KeyError}   when the public key is none.
+   * @throws {RangeError} when the slot is taken, or the key is in this network already.
+   */
   addPeer(peer: ControlPeer): void {
     if (this.#tunnels.has(peer.slot)) throw new RangeError(`Slot ${peer.slot} is taken`);
+    if (this.#members.has(memberName(peer))) {
+      throw new RangeError(`The key of ${peer.name} is in the network with VNI ${peer.vni} already`);
+    }
     const tunnel = new Tunnel(this.#hostOrThrow(), peer, this.#context(peer));
     this.#tunnels.set(peer.slot, tunnel);
+    this.#members.add(memberName(peer));
     tunnel.start();
   }
 
@@ -126,13 +138,14 @@ export class ControlPlane {
     const tunnel = this.#tunnels.get(slot);
     if (tunnel === undefined) return;
     this.#tunnels.delete(slot);
+    this.#members.delete(memberName(tunnel.peer));
     const { lastTimestamp } = tunnel.context;
-    if (lastTimestamp !== null) this.#lastTimestamps.set(keyName(tunnel.peer.publicKey), lastTimestamp);
+    if (lastTimestamp !== null) this.#lastTimestamps.set(memberName(tunnel.peer), lastTimestamp);
     void tunnel.close('peer removed from the configuration');
     await tunnel.sas.remove();
   }
 
-  /** Applies a changed configuration; SAs stay unless the keys or the hybrid setting changed. */
+  /** Applies a changed configuration; SAs stay unless the keys, the network or the hybrid setting changed. */
   async changePeer(peer: ControlPeer): Promise<void> {
     const tunnel = this.#tunnels.get(peer.slot);
     if (tunnel !== undefined && sameKeys(tunnel.peer, peer)) {
@@ -144,8 +157,8 @@ export class ControlPlane {
   }
 
   /**
-   * Replaces the SAs of some peers, all when none is named, and waits until both directions run on
-   * the new ones.
+   * Replaces the SAs of some peers in all their networks, of all peers when none is named, and waits
+   * until both directions run on the new ones.
    *
    * @throws {ControlError} ERR_ICX_CONTROL_UNKNOWN_PEER, with nothing done.
    */
@@ -175,14 +188,14 @@ export class ControlPlane {
   }
 
   status(): PeerStatus[] {
-    return [...this.#tunnels.values()].map((tunnel) => tunnel.status());
+    return this.#all.map((tunnel) => tunnel.status());
   }
 
   /** Goodbye to all; resolves within 0.5 s. The SAs end with the data plane. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const tunnels = [...this.#tunnels.values()];
+    const tunnels = this.#all;
     const goodbyes = tunnels.map((tunnel) => tunnel.close('shutting down'));
     await this.#atMost(GOODBYE_MS, Promise.all(goodbyes));
     for (const tunnel of tunnels) tunnel.sas.dispose();
@@ -206,10 +219,10 @@ export class ControlPlane {
   }
 
   #context(peer: ControlPeer): PeerContext {
-    const { vni, suite, dataPlane, rekeyIntervalMs } = this.#options;
+    const { suite, dataPlane, rekeyIntervalMs } = this.#options;
     const sas = new PeerSas({
       slot: peer.slot,
-      vni,
+      vni: peer.vni,
       suite,
       lifetimeMs: lifetimes(rekeyIntervalMs, true).hardMs,
       dataPlane,
@@ -221,25 +234,25 @@ export class ControlPlane {
       dhPublic: peerDhPublic(peer.publicKey),
       psk: peer.psk,
       hybrid: peer.hybrid,
+      vni: peer.vni,
       sas,
-      lastTimestamp: this.#lastTimestamps.get(keyName(peer.publicKey)) ?? null,
+      lastTimestamp: this.#lastTimestamps.get(memberName(peer)) ?? null,
     };
   }
 
   #named(names: readonly string[]): Tunnel[] {
-    const all = [...this.#tunnels.values()];
+    const all = this.#all;
     if (names.length === 0) return all;
-    return names.map((name) => {
-      const tunnel = all.find(({ peer }) => peer.name === name);
-      if (tunnel !== undefined) return tunnel;
-      const known = all.map(({ peer }) => peer.name).join(', ');
+    return names.flatMap((name) => {
+      const tunnels = all.filter(({ peer }) => peer.name === name);
+      if (tunnels.length > 0) return tunnels;
+      const known = [...new Set(all.map(({ peer }) => peer.name))].join(', ');
       throw new ControlError('ERR_ICX_CONTROL_UNKNOWN_PEER', `No peer ${name}`, `peers here: ${known}`);
     });
   }
 
-  #find(matches: (tunnel: Tunnel) => boolean): Tunnel | null {
-    for (const tunnel of this.#tunnels.values()) if (matches(tunnel)) return tunnel;
-    return null;
+  get #all(): Tunnel[] {
+    return [...this.#tunnels.values()];
   }
 
   #hostOrThrow(): TunnelHost {
@@ -271,23 +284,24 @@ export class ControlPlane {
 }
 
 async function rekeyOne(tunnel: Tunnel, trigger: RekeyTrigger): Promise<RekeyOutcome> {
-  const peer = tunnel.peer.name;
+  const { name: peer, vni } = tunnel.peer;
   try {
-    return { peer, ok: true, result: await tunnel.rekey(trigger) };
+    return { peer, vni, ok: true, result: await tunnel.rekey(trigger) };
   } catch (error) {
-    return { peer, ok: false, error: error instanceof Error ? error : new Error(String(error)) };
+    return { peer, vni, ok: false, error: error instanceof Error ? error : new Error(String(error)) };
   }
 }
 
 function sameKeys(a: ControlPeer, b: ControlPeer): boolean {
   const samePsk = a.psk === null || b.psk === null ? a.psk === b.psk : sameKey(a.psk, b.psk);
-  return sameKey(a.publicKey, b.publicKey) && samePsk && a.hybrid === b.hybrid;
+  return memberName(a) === memberName(b) && samePsk && a.hybrid === b.hybrid;
 }
 
 function sameKey(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-function keyName(key: Uint8Array): string {
-  return Buffer.from(key).toString('base64');
+/** Names one peer in one network. */
+function memberName({ publicKey, vni }: ControlPeer): string {
+  return `${Buffer.from(publicKey).toString('base64')} ${vni}`;
 }

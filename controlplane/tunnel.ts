@@ -1,6 +1,6 @@
 /**
- * One peer: keeps a control connection to it, settles which of several stays, has its SAs replaced
- * in time.
+ * One peer in one network: keeps a control connection to it, settles which of several stays, has its
+ * SAs replaced in time.
  */
 import type { Clock } from './clock.ts';
 import { Contenders } from './connect/contenders.ts';
@@ -157,6 +157,7 @@ export class Tunnel {
     return {
       slot: this.#peer.slot,
       name: this.#peer.name,
+      vni: this.#peer.vni,
       publicKey: this.#peer.publicKey,
       state: this.#state,
       sinceMs: this.#sinceMs,
@@ -217,7 +218,8 @@ export class Tunnel {
     this.#lastError = null;
     events.onHandshake?.(this.#peer, durationMs);
     if (!first) events.onRekey?.(this.#peer, trigger, 'ok');
-    const fields = { peer: this.#peer.name, generation, trigger, durationMs: Math.round(durationMs) };
+    const { name: peer, vni } = this.#peer;
+    const fields = { peer, vni, generation, trigger, durationMs: Math.round(durationMs) };
     if (generation === 0) log.info(fields, 'connected');
     // What happens to every peer every two minutes is no news.
     else log[trigger === 'operator' ? 'info' : 'debug'](fields, 'SAs replaced');
@@ -261,7 +263,8 @@ export class Tunnel {
   }
 
   #note(reason: string): void {
-    if (reason !== this.#lastError) this.#host.log.info({ peer: this.#peer.name, reason }, 'not connected');
+    const { name: peer, vni } = this.#peer;
+    if (reason !== this.#lastError) this.#host.log.info({ peer, vni, reason }, 'not connected');
     this.#lastError = reason;
   }
 

@@ -97,6 +97,16 @@ export interface PeerProgress {
   readonly rxSas: readonly SaProgress[];
 }
 
+/** How the queues serve one network; the same for as long as the network is there. */
+export interface LanePlan {
+  /** Our send lanes, 1 or one a queue. */
+  readonly lanes: number;
+  /** Queues of the receiving socket group, which steers by `(spi & 0x3fffffff) % queues`. */
+  readonly queues: number;
+  /** The only queue that serves the network, null where all do. */
+  readonly queue: number | null;
+}
+
 /**
  * The data plane as the control plane sees it.
  *
@@ -104,12 +114,8 @@ export interface PeerProgress {
  * means packets are accepted or sealed under the SA from now on.
  */
 export interface DataPlane {
-  /** Send lanes of this host: one per queue. */
-  readonly lanes: number;
-  /**
-   * Queue that receives an SPI; the SPI allocator spreads lanes with it.
-   * The socket group steers by `(spi & 0x3fffffff) % lanes`.
-   */
+  /** Asked of networks that have peers. */
+  lanesOf(vni: number): LanePlan;
   installRx(sas: readonly SaSpec[]): Promise<void>;
   /** Switches sending to these SAs, one per lane, and destroys the ones they replace. */
   installTx(sas: readonly SaSpec[]): Promise<void>;

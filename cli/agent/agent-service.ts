@@ -137,6 +137,7 @@ function peerRekey(outcome: RekeyOutcome): PeerRekey {
     const none = { rx: [], tx: [] };
     return {
       peer: outcome.peer,
+      vni: outcome.vni,
       ok: false,
       trigger: 'operator',
       old: none,
@@ -150,6 +151,7 @@ function peerRekey(outcome: RekeyOutcome): PeerRekey {
   const { result } = outcome;
   return {
     peer: outcome.peer,
+    vni: outcome.vni,
     ok: true,
     trigger: result.trigger,
     old: { rx: result.oldSpis.rx.map(formatSpi), tx: result.oldSpis.tx.map(formatSpi) },

@@ -6,11 +6,17 @@
  */
 import { SourceRate } from '../transport/source-rate.ts';
 
-/** Connections whose peer has not proved itself yet, in all. */
-export const MAX_HALF_OPEN = 64;
-/** Attempts per second and source, and how many may come at once. */
+/**
+ * Connections whose peer has not proved itself yet, in all: more than one source gets by its rate
+ * and burst in the 10 s that each of them may take.
+ */
+export const MAX_HALF_OPEN = 256;
+/**
+ * Attempts per second and source, and how many may come at once: a host that shares 64 networks
+ * with us calls in all of them at the same moment, and once more when it is started anew.
+ */
 const RATE_PER_S = 10;
-const BURST = 20;
+export const BURST = 128;
 
 export class Admission {
   readonly #rate = new SourceRate(RATE_PER_S, BURST);

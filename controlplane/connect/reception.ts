@@ -25,13 +25,11 @@ export interface ReceptionOptions {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly admission: Admission;
-  /** Finds the pinned peer by the X25519 image of its key. */
-  lookup(dhPublic: Uint8Array): Host | null;
+  /** Finds the pinned peer by the X25519 image of its key: a host for each network that it is in. */
+  lookup(dhPublic: Uint8Array): readonly Host[];
   /** A caller was turned away; strangers can make this happen as often as they like. */
   onRefused(source: string | null, reason: string): void;
 }
-
-const REPLAY_REFUSAL = 'timestamp is not later than the last one: check the clock of this host';
 
 export class Reception {
   readonly #options: ReceptionOptions;
@@ -74,26 +72,27 @@ export class Reception {
 
   #introduce(stream: RecordStream, record: ControlRecord, leave: () => void): void {
     const { identity, lookup } = this.#options;
-    let host: Host | null = null;
+    let hosts: readonly Host[] = [];
     try {
       if (record.kind !== RecordKind.handshake1 || record.generation !== 0) {
         throw new RecordError('ERR_ICX_RECORD_KIND', 'connection does not start with a handshake');
       }
-      const find = (dhPublic: Uint8Array): PeerContext | null => {
-        host = lookup(dhPublic);
-        return host?.context ?? null;
+      const find = (dhPublic: Uint8Array): readonly PeerContext[] => {
+        hosts = lookup(dhPublic);
+        return hosts.map(({ context }) => context);
       };
       const initiation = readInitiation({ identity, message1: record.body, lookup: find });
-      this.#handOver(stream, host, initiation, leave);
+      this.#handOver(stream, hosts, initiation, leave);
     } catch (error) {
       leave();
-      this.#turnAway(stream, error, host);
+      this.#turnAway(stream, error, hosts[0]?.context ?? null);
     }
   }
 
-  #handOver(stream: RecordStream, host: Host | null, initiation: Initiation, leave: () => void): void {
+  #handOver(stream: RecordStream, hosts: readonly Host[], initiation: Initiation, leave: () => void): void {
     const pinned = stream.connection.peerKey;
-    if (host === null || (pinned !== null && !sameKey(pinned, initiation.peerPublicKey))) {
+    const host = hosts.find(({ context }) => context.vni === initiation.vni);
+    if (host === undefined || (pinned !== null && !sameKey(pinned, initiation.peerPublicKey))) {
       initiation.wipe();
       throw new HandshakeError(
         'ERR_ICX_HANDSHAKE_AUTH',
@@ -104,8 +103,9 @@ export class Reception {
     host.accept(stream, initiation, leave);
   }
 
-  #turnAway(stream: RecordStream, error: unknown, host: Host | null): void {
-    const words = wordsFor(stream.connection, error, host);
+  /** @param named Whom the first message names, in whichever network; null when that is nobody. */
+  #turnAway(stream: RecordStream, error: unknown, named: PeerContext | null): void {
+    const words = wordsFor(stream.connection, error, named);
     if (words === null) stream.close(REFUSED);
     else stream.closeAfter(encodeRefusal(words), words);
     this.#options.onRefused(stream.connection.remoteAddress, reasonOf(error));
@@ -113,11 +113,10 @@ export class Reception {
 }
 
 /** What the caller may know. A version is no secret; the rest is for whom the transport vouches. */
-function wordsFor(connection: ControlConnection, error: unknown, host: Host | null): string | null {
+function wordsFor(connection: ControlConnection, error: unknown, named: PeerContext | null): string | null {
   if (error instanceof RecordError && error.code === 'ERR_ICX_RECORD_VERSION') return error.message;
-  const replay = error instanceof HandshakeError && error.code === 'ERR_ICX_HANDSHAKE_REPLAY';
-  if (!replay || host === null || connection.peerKey === null) return null;
-  return sameKey(connection.peerKey, host.context.publicKey) ? REPLAY_REFUSAL : null;
+  if (!(error instanceof HandshakeError) || named === null || connection.peerKey === null) return null;
+  return sameKey(connection.peerKey, named.publicKey) ? error.vouchedRefusal : null;
 }
 
 function sameKey(a: Uint8Array, b: Uint8Array): boolean {

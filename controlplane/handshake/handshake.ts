@@ -13,7 +13,7 @@ import { decapsulate, encapsulate, generateKemKeyPair, type KemKeyPair } from '.
 import { NoiseHandshake, NoisePattern } from '../crypto/noise.ts';
 import { NoiseError } from '../crypto/noise-symmetric.ts';
 import { type Identity, peerDhPublic } from '../identity.ts';
-import { KEY_LEN } from '../key-text.ts';
+import { encodeKey, KEY_LEN } from '../key-text.ts';
 import { HandshakeError } from './handshake-error.ts';
 import {
   decodePayload1,
@@ -28,15 +28,22 @@ import { compareTai64n } from './tai64n.ts';
 const PROLOGUE = Buffer.from('icx-control/1');
 const NO_PSK = new Uint8Array(KEY_LEN);
 
-/** What a responder knows about one pinned peer. */
+/** What a responder knows about one pinned peer in one network. */
 export interface PeerKeys {
+  readonly vni: number;
   /** Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array;
   /** 32 bytes, or null. */
   readonly psk: Uint8Array | null;
   /** Whether handshakes with this peer carry ML-KEM-768. */
   readonly hybrid: boolean;
-  /** The last timestamp accepted from this peer; null if there is none. */
+  /**
+   * The last timestamp accepted from this peer in this network; null if there is none.
+   *
+   * One a network, because a peer's connections of all its networks start at the same moment and
+   * come in any order. That opens no way to a replay: the VNI stands in the payload, which the
+   * static-static DH authenticates, so a recorded message is of its own network for good.
+   */
   readonly lastTimestamp: Uint8Array | null;
 }
 
@@ -44,6 +51,8 @@ export interface PeerKeys {
 export interface Initiation {
   /** Ed25519 key of the caller, as {@link PeerKeys} gave it. */
   readonly peerPublicKey: Uint8Array;
+  /** Network that the caller wants to connect in; the {@link PeerKeys} are this network's. */
+  readonly vni: number;
   /** 12 bytes, later than `lastTimestamp`; to be remembered as the next `lastTimestamp`. */
   readonly timestamp: Uint8Array;
   /** Whether the caller offers ML-KEM-768. */
@@ -74,7 +83,9 @@ export interface InitiatorOptions {
   readonly hybrid: boolean;
   /** Send lanes of this host, 1 to {@link MAX_LANES}. */
   readonly lanes: number;
-  /** TAI64N label later than any sent to this peer before. */
+  /** Network to connect in, 1 to 2^24 − 1. */
+  readonly vni: number;
+  /** TAI64N label later than any sent to this peer in this network before. */
   readonly timestamp: Uint8Array;
 }
 
@@ -100,9 +111,10 @@ export class InitiatorHandshake {
   }
 
   message1(): Uint8Array {
-    const { lanes, timestamp } = this.#options;
+    const { lanes, timestamp, vni } = this.#options;
     checkLanes(lanes);
-    return this.#noise.writeMessage(encodePayload1({ timestamp, lanes, kem: this.#kem?.publicKey ?? null }));
+    const kem = this.#kem?.publicKey ?? null;
+    return this.#noise.writeMessage(encodePayload1({ timestamp, lanes, vni, kem }));
   }
 
   /**
@@ -149,14 +161,20 @@ export class InitiatorHandshake {
 export interface InitiationOptions {
   readonly identity: Identity;
   readonly message1: Uint8Array;
-  /** Finds the pinned peer whose key has this X25519 image; see `peerDhPublic`. */
-  lookup(dhPublic: Uint8Array): PeerKeys | null;
+  /**
+   * Finds the pinned peer whose key has this X25519 image, see `peerDhPublic`: an entry for each
+   * network that it is in, none for a stranger.
+   */
+  lookup(dhPublic: Uint8Array): readonly PeerKeys[];
 }
 
 /**
- * Reads a first message and says who sent it, without answering.
+ * Reads a first message and says who sent it for which network, without answering.
  *
- * @throws {HandshakeError} with `refusal` null: whoever sent this is not proven to be a peer.
+ * The preshared key is not needed before the answer (psk2), so the network may be read first.
+ *
+ * @throws {HandshakeError} whose words are not for the sender, who is not proven to be a peer;
+ *         `vouchedRefusal` is, where the transport proved it.
  */
 export function readInitiation(options: InitiationOptions): Initiation {
   const noise = new NoiseHandshake({
@@ -170,12 +188,14 @@ export function readInitiation(options: InitiationOptions): Initiation {
   });
   try {
     const payload = decodePayload1(readMessage1(noise, options.message1));
-    const peer = identify(noise, options);
+    const networks = identify(noise, options);
     if (payload === null) throw malformed('first');
+    const peer = choose(networks, payload.vni);
     checkFresh(peer, payload.timestamp);
     noise.setPsk(peer.psk ?? NO_PSK);
     return {
       peerPublicKey: peer.publicKey,
+      vni: peer.vni,
       timestamp: payload.timestamp,
       hybrid: payload.kem !== null,
       lanes: payload.lanes,
@@ -201,13 +221,27 @@ function readMessage1(noise: NoiseHandshake, message1: Uint8Array): Uint8Array {
   }
 }
 
-function identify(noise: NoiseHandshake, options: InitiationOptions): PeerKeys {
-  const peer = noise.remoteStatic === null ? null : options.lookup(noise.remoteStatic);
-  if (peer !== null) return peer;
+function identify(noise: NoiseHandshake, options: InitiationOptions): readonly PeerKeys[] {
+  const networks = noise.remoteStatic === null ? [] : options.lookup(noise.remoteStatic);
+  if (networks.length > 0) return networks;
   throw new HandshakeError(
     'ERR_ICX_HANDSHAKE_UNKNOWN_PEER',
     'Refused a caller whose key no [[peer]] has',
     'add its public key as a [[peer]] if it belongs to this network',
+  );
+}
+
+function choose(networks: readonly PeerKeys[], vni: number): PeerKeys {
+  const peer = networks.find((network) => network.vni === vni);
+  if (peer !== undefined) return peer;
+  const [who] = networks.map(({ publicKey }) => encodeKey(publicKey));
+  const here = networks.map((network) => network.vni).join(', ');
+  throw new HandshakeError(
+    'ERR_ICX_HANDSHAKE_NETWORK',
+    `Refused a caller: peer ${who} is in no network with VNI ${vni} here, only in ${here}`,
+    'set the same vni on both hosts, or add the peer to that network',
+    null,
+    `peer is in no network with VNI ${vni} here`,
   );
 }
 
@@ -217,6 +251,8 @@ function checkFresh(peer: PeerKeys, timestamp: Uint8Array): void {
     'ERR_ICX_HANDSHAKE_REPLAY',
     "Refused a first message: its timestamp is not later than the last one of this peer's",
     "if this repeats, the peer's clock went backwards: set it, or restart icx here",
+    null,
+    'timestamp is not later than the last one: check the clock of this host',
   );
 }
 

@@ -64,12 +64,12 @@ export class GenerationRun {
 
   constructor(options: RunOptions) {
     const { sas, role, generation, secrets } = options;
-    const { clock, vni, suite, dataPlane } = sas.options;
+    const { clock, vni, suite } = sas.options;
     const masterKeyIndex: MasterKeyIndex = generation % 2 === 0 ? 0 : 1;
     this.#options = options;
     this.#loss = new LossExchange(sas, clock, options.send);
     this.#ownSpis = sas.allocate({ role, masterKeyIndex }, secrets.peerLanes);
-    const terms: Terms = { role, masterKeyIndex, vni, suite, ownSpis: this.#ownSpis, lanes: dataPlane.lanes };
+    const terms: Terms = { role, masterKeyIndex, vni, suite, ownSpis: this.#ownSpis, lanes: sas.lanes };
     const first = beginNegotiation(terms, clock.nowMs());
     this.#negotiation = first.negotiation;
     this.#timeout = clock.setTimer(NEGOTIATION_TIMEOUT_MS, () => this.#feed({ type: 'tick' }));

@@ -1,5 +1,5 @@
 /**
- * What all connections to one peer share.
+ * What all connections to one peer in one network share.
  */
 import type { PeerSas } from './peer-sas.ts';
 
@@ -10,7 +10,9 @@ export interface PeerContext {
   readonly dhPublic: Uint8Array;
   readonly psk: Uint8Array | null;
   readonly hybrid: boolean;
+  /** Network that the connections are for: every handshake on them names it. */
+  readonly vni: number;
   readonly sas: PeerSas;
-  /** Last timestamp accepted from this peer, whichever connection it came by. */
+  /** Last timestamp accepted from this peer in this network, whichever connection it came by. */
   lastTimestamp: Uint8Array | null;
 }

@@ -1,5 +1,6 @@
 /**
- * The SAs of one peer: allocated here, installed in the data plane, followed in the ledger.
+ * The SAs of one peer in one network: allocated here, installed in the data plane, followed in the
+ * ledger.
  */
 import type { DataPlane, PeerProgress, SaSpec, Suite } from '../../dataplane/contract.ts';
 import type { Clock, Timer } from '../clock.ts';
@@ -53,11 +54,16 @@ export class PeerSas {
     return this.#ledger.rx;
   }
 
-  /** Receive SPIs, one per send lane of the peer, spread over our queues. */
+  /** Our send lanes in the network. */
+  get lanes(): number {
+    return this.options.dataPlane.lanesOf(this.options.vni).lanes;
+  }
+
+  /** Receive SPIs, one per send lane of the peer, spread over the queues that serve the network. */
   allocate(request: Pick<SpiRequest, 'role' | 'masterKeyIndex'>, peerLanes: number): readonly number[] {
-    const queues = this.options.dataPlane.lanes;
+    const { queues, queue } = this.options.dataPlane.lanesOf(this.options.vni);
     return Array.from({ length: peerLanes }, (_, lane) =>
-      this.options.spis.allocate({ ...request, queue: lane % queues, queues }),
+      this.options.spis.allocate({ ...request, queue: queue ?? lane % queues, queues }),
     );
   }
 

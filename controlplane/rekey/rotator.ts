@@ -127,7 +127,7 @@ export class Rotator {
     const initiation = readInitiation({
       identity,
       message1: record.body,
-      lookup: (dhPublic) => (Buffer.compare(dhPublic, peer.dhPublic) === 0 ? peer : null),
+      lookup: (dhPublic) => (Buffer.compare(dhPublic, peer.dhPublic) === 0 ? [peer] : []),
     });
     this.#answer(initiation, record.generation, this.#noticed ?? this.#request?.trigger ?? 'timer');
   }
@@ -191,7 +191,8 @@ export class Rotator {
       peerPublicKey: peer.publicKey,
       psk: peer.psk,
       hybrid: peer.hybrid,
-      lanes: peer.sas.options.dataPlane.lanes,
+      lanes: peer.sas.lanes,
+      vni: peer.vni,
       timestamp: timestamp(),
     });
     const rotation = this.#rotate(this.#generation + 1, trigger, result);
@@ -205,7 +206,7 @@ export class Rotator {
   #answer(initiation: Initiation, generation: number, trigger: RekeyTrigger): void {
     const { peer, sendRecord } = this.#options;
     peer.lastTimestamp = initiation.timestamp;
-    const { message2, secrets } = initiation.respond({ lanes: peer.sas.options.dataPlane.lanes });
+    const { message2, secrets } = initiation.respond({ lanes: peer.sas.lanes });
     // Reports of the generation before that are still out will not come any more.
     this.#rotation?.run?.stop();
     this.#request?.timeout.cancel();

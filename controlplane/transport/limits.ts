@@ -4,14 +4,20 @@
 
 /** Application protocol of the control connection. */
 export const ALPN = 'icx/1';
-/** Handshakes under way at once, and how many of them one source address may hold. */
-export const MAX_HANDSHAKES = 64;
-export const MAX_HANDSHAKES_PER_SOURCE = 8;
+/**
+ * Handshakes under way at once, and how many of them one source address may hold: a host that
+ * shares 64 networks with us dials in all of them at the same moment, and so do 64 hosts behind one
+ * address.
+ */
+export const MAX_HANDSHAKES = 384;
+export const MAX_HANDSHAKES_PER_SOURCE = 96;
 /** Handshakes per second and source, and how many may come at once: each costs signatures. */
 export const HANDSHAKES_PER_S = 50;
-export const HANDSHAKES_BURST = 100;
-/** Connections one authorized key may hold: one in use, the others being replaced. */
-export const MAX_CONNECTIONS_PER_KEY = 8;
+export const HANDSHAKES_BURST = 200;
+/** Connections one authorized key may hold: in 64 networks one in use, the others being replaced. */
+export const MAX_CONNECTIONS_PER_KEY = 256;
+/** Connections of keys that the transport can't tell apart, all together. */
+export const MAX_UNVERIFIED_CONNECTIONS = 1_024;
 /** Time for the transport's handshake, and again for the first stream after it. */
 export const ACCEPT_TIMEOUT_MS = 10_000;
 /** Time that a closing connection has to hand over what was written before. */

@@ -14,6 +14,7 @@ import type { DialTarget } from './transport.ts';
 const SUSPECT_AFTER_MS = 2_000;
 
 /**
+ * @param limitMs What is left of the target's time.
  * @throws {TransportError} TIMEOUT, PEER_KEY, REFUSED, UNREACHABLE. A peer that does not know our
  *         key is told apart only later: in TLS 1.3 a client is done before the server judged it.
  */
@@ -21,24 +22,28 @@ export async function dialQuic(
   endpoint: IrohEndpoint,
   target: DialTarget,
   connections: ConnectionSet<QuicConnection>,
+  limitMs: number,
 ): Promise<QuicConnection> {
   const attempt = connectPastDeadPaths(endpoint, target, connections);
   try {
-    return await withDeadline(attempt, target.timeoutMs, (late) => late.close('too late'));
+    return await withDeadline(attempt, limitMs, (late) => late.close('too late'));
   } catch (error) {
     throw error instanceof DeadlineError ? dialTimeout(target) : dialError(error, target);
   }
 }
 
 /**
- * Connects; when no answer comes, closes the connections to the peer that stood before, and
- * tries once more beside the first attempt.
+ * Connects; when no answer comes, closes the connections to the peer that stood before, of all
+ * networks, and tries once more beside the first attempt.
  *
  * While such a connection exists, the library sends a new dial's packets along its path and not
  * to the address it was given: a peer that moved would stay out of reach until the old
  * connection times out (30 s). A path that leaves a dial unanswered is of no use to the old
  * connection either, even if the peer can still be heard on it. The first attempt may stay
  * bound to the dead path.
+ *
+ * A connection that came about meanwhile shows that the path is alive: then nothing is closed. Of
+ * dials in many networks at once the library leaves one in some thousands unanswered.
  */
 async function connectPastDeadPaths(
   endpoint: IrohEndpoint,
@@ -46,10 +51,14 @@ async function connectPastDeadPaths(
   connections: ConnectionSet<QuicConnection>,
 ): Promise<QuicConnection> {
   const older = connections.of(target.peerKey);
+  const madeBefore = connections.countOf(target.peerKey);
   const first = connect(endpoint, target);
-  if (older.length === 0 || (await settles(first, SUSPECT_AFTER_MS))) return await first;
-  for (const connection of older) connection.close('the path to the peer is dead');
-  await Promise.all(older.map((connection) => connection.closed));
+  if (await settles(first, SUSPECT_AFTER_MS)) return await first;
+  if (connections.countOf(target.peerKey) === madeBefore) {
+    if (older.length === 0) return await first;
+    for (const connection of older) connection.close('the path to the peer is dead');
+    await Promise.all(older.map((connection) => connection.closed));
+  }
   const second = connect(endpoint, target);
   const winner = await Promise.race([first, second]);
   for (const attempt of [first, second]) {

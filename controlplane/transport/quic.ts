@@ -6,12 +6,14 @@
  */
 import { ConnectionSet } from './connection-set.ts';
 import { settledWithin } from './deadline.ts';
+import { DialTurns } from './dial-turns.ts';
 import { GOODBYE_MS } from './limits.ts';
 import { Notices } from './notices.ts';
 import { acceptConnections } from './quic-accept.ts';
 import type { QuicConnection } from './quic-connection.ts';
 import { dialQuic } from './quic-dial.ts';
 import { bindEndpoint } from './quic-endpoint.ts';
+import { dialTimeout } from './quic-error.ts';
 import { type IrohEndpoint, loadIroh, releaseSockets } from './quic-library.ts';
 import { checkReachable } from './socket-address.ts';
 import {
@@ -50,6 +52,7 @@ class QuicTransport implements ControlTransport {
   readonly name = 'quic';
   readonly carrier = 'QUIC';
   readonly #connections = new ConnectionSet<QuicConnection>();
+  readonly #turns = new DialTurns();
   readonly #options: TransportOptions;
   readonly #notices: Notices;
   readonly #bind: Bind;
@@ -76,12 +79,23 @@ class QuicTransport implements ControlTransport {
 
   async dial(target: DialTarget): Promise<ControlConnection> {
     checkReachable(this.#options.listen, target.host, target.port);
+    const startedAt = performance.now();
+    const endTurn = await this.#turns.take(target.peerKey, target.timeoutMs);
+    if (endTurn === null) throw dialTimeout(target);
+    try {
+      return await this.#dial(target, target.timeoutMs - (performance.now() - startedAt));
+    } finally {
+      endTurn();
+    }
+  }
+
+  async #dial(target: DialTarget, limitMs: number): Promise<ControlConnection> {
     const endpoint = this.#endpoint;
     if (endpoint === null) {
       const state = this.#closed === null ? 'its endpoint is being replaced' : 'it is closed';
       throw new TransportError('ERR_ICX_TRANSPORT_CLOSED', `Cannot dial over QUIC: ${state}`);
     }
-    const connection = await dialQuic(endpoint, target, this.#connections);
+    const connection = await dialQuic(endpoint, target, this.#connections, limitMs);
     this.#connections.add(connection, target.peerKey);
     if (this.#closed !== null) connection.close('shutting down');
     return connection;

@@ -9,7 +9,7 @@ import type { ConnectionSet } from './connection-set.ts';
 import { withDeadline } from './deadline.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
 import { http3Certificate, http3CertificateHashes, weekOf } from './http3-certificate.ts';
-import { ACCEPT_TIMEOUT_MS, LINGER_MS, MAX_HANDSHAKES } from './limits.ts';
+import { ACCEPT_TIMEOUT_MS, LINGER_MS, MAX_UNVERIFIED_CONNECTIONS } from './limits.ts';
 import type { Notices } from './notices.ts';
 import { hostOf, joinHostPort } from './socket-address.ts';
 import { type DialTarget, TransportError } from './transport.ts';
@@ -119,7 +119,8 @@ export class Http3Listener {
   async #welcome(session: DrivenSession, source: string): Promise<void> {
     const { connections, notices, onConnection } = this.#options;
     const hangUp = () => session.close({ closeCode: 0, reason: 'refused' });
-    const leave = connections.of(NO_KEY).length < MAX_HANDSHAKES ? this.#slots.take(source) : null;
+    const full = connections.of(NO_KEY).length >= MAX_UNVERIFIED_CONNECTIONS;
+    const leave = full ? null : this.#slots.take(source);
     if (leave === null) {
       notices.say('busy', `Refused a control connection from ${source}: too many under way`);
       hangUp();

@@ -92,9 +92,7 @@ export class WorkerPool implements DataPlane {
   }
 
   /**
-   * Makes the networks and sockets and starts the threads.
-   *
-   * @throws {SystemCallError | WorkerError} with nothing left behind.
+   * Makes networks and sockets, starts the threads. @throws {SystemCallError | WorkerError} with nothing left.
    */
   static async open(options: PoolOptions, events: PoolEvents): Promise<WorkerPool> {
     const pool = new WorkerPool(options, events);
@@ -112,9 +110,7 @@ export class WorkerPool implements DataPlane {
   }
 
   /**
-   * Makes a network with its interface; on every queue before it resolves.
-   *
-   * @throws {SystemCallError | WorkerError} with nothing left behind.
+   * Makes a network; on its queues before it resolves. @throws {SystemCallError | WorkerError} with nothing left.
    */
   async addNetwork(options: NetworkOptions): Promise<PoolNetwork> {
     const network = this.#networks.open(options);

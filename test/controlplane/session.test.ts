@@ -223,7 +223,6 @@ describe('Session', () => {
       /wrong preshared key/,
       /preshared_key_file/,
     ],
-    ['the network', { higherHost: { vni: 9 } }, /offer is for vni 7, expected 9/, /offer is for vni 7/],
     [
       'the cipher suite',
       { higherHost: { suite: Suite.aes256Gcm } },

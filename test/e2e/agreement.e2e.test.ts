@@ -37,7 +37,7 @@ const SPOKES: Readonly<Record<string, Spoke>> = {
   'hybrid-at-hub': { own: NO_HYBRID, lower: true, refusal: HYBRID },
   'hybrid-at-spoke': { atHub: NO_HYBRID, lower: false, refusal: HYBRID },
   suite: { interface: { suite: 'aes-256-gcm' }, refusal: [/suite/, /suite/] },
-  vni: { interface: { vni: 8 }, refusal: [/vni/, /vni/] },
+  vni: { interface: { vni: 8 }, refusal: [/no network with VNI 1 here/, /no network with VNI 8 here/] },
 };
 const NAMES = Object.keys(SPOKES);
 const SETTLED = NAMES.filter((name) => SPOKES[name]?.refusal === null);

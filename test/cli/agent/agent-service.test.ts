@@ -220,12 +220,13 @@ describe('AgentService', () => {
         sentPackets: 12,
         durationMs: 34,
       };
-      rekey.mockResolvedValue([{ peer: 'b', ok: true, result }]);
+      rekey.mockResolvedValue([{ peer: 'b', vni: 7, ok: true, result }]);
       expect(await service.rekey([publicKeyText(2), 'c'])).toEqual({
         interface: 'icx0',
         peers: [
           {
             peer: 'b',
+            vni: 7,
             ok: true,
             trigger: 'operator',
             old: { rx: ['00000001'], tx: ['40000001'] },
@@ -241,9 +242,11 @@ describe('AgentService', () => {
     });
 
     test('reports why one failed', async () => {
-      rekey.mockResolvedValue([{ peer: 'b', ok: false, error: new Error('no connection') }]);
+      rekey.mockResolvedValue([{ peer: 'b', vni: 7, ok: false, error: new Error('no connection') }]);
       const { peers } = await start().rekey([]);
-      expect(peers).toMatchObject([{ peer: 'b', ok: false, error: 'no connection', lost_packets: null }]);
+      expect(peers).toMatchObject([
+        { peer: 'b', vni: 7, ok: false, error: 'no connection', lost_packets: null },
+      ]);
     });
   });
 });

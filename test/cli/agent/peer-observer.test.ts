@@ -5,7 +5,7 @@ import { createLogger } from '../../../cli/logger.ts';
 import { Metrics } from '../../../cli/metrics.ts';
 
 const PEER = { slot: 1, name: 'b', publicKey: new Uint8Array(32), psk: null } as const;
-const CONTROL_PEER = { ...PEER, endpoint: null, controlPort: 6082, hybrid: true };
+const CONTROL_PEER = { ...PEER, vni: 1, endpoint: null, controlPort: 6082, hybrid: true };
 const SPIS = { rx: [1], tx: [2] };
 
 function observe() {

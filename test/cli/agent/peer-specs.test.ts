@@ -70,9 +70,10 @@ test('controlPeer() has what the control plane needs', () => {
   const psk = new Uint8Array(32).fill(9);
   const endpoint = { host: 'b.example', port: 6_081 };
   const config = peerConfig(2, { presharedKey: psk, endpoint, hybrid: false, controlPort: 7_082 });
-  expect(controlPeer({ slot: 3, config })).toEqual({
+  expect(controlPeer({ slot: 3, config }, 7)).toEqual({
     slot: 3,
     name: 'peer-2',
+    vni: 7,
     publicKey: config.publicKey,
     psk,
     endpoint,

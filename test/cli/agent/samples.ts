@@ -80,6 +80,7 @@ export function controlStatus(overrides: Partial<PeerStatus> = {}): PeerStatus {
   return {
     slot: 1,
     name: 'peer-2',
+    vni: 7,
     publicKey: peerConfig(2).publicKey,
     state: 'up',
     sinceMs: 0,

@@ -97,6 +97,21 @@ describe('icx rekey', () => {
     });
   });
 
+  test('tells the networks of a peer apart when it is in several', async () => {
+    const peers = [
+      { ...PEER, vni: 7 },
+      { ...PEER, vni: 9, ok: false, error: 'no answer' },
+      { ...PEER, peer: 'host-c', vni: 7 },
+    ];
+    await agent('icx0', { rekey: async () => ({ interface: 'icx0', peers }) });
+    const { stdout, stderr } = await cli.run(['rekey', 'icx0']);
+    expect(stdout.match(/^host.*$/gm)).toEqual([
+      'host-b (vni 7): rekeyed in 42 ms',
+      'host-c: rekeyed in 42 ms',
+    ]);
+    expect(stderr).toBe('icx: cannot rekey host-b (vni 9): no answer\n');
+  });
+
   test('finds out which words are the agent and which its peers', async () => {
     const rekeyed = await agent('icx0');
     await cli.run(['rekey']);

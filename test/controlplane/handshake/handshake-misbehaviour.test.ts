@@ -21,6 +21,7 @@ vi.mock('../../../controlplane/crypto/hybrid.ts', async (importOriginal) => {
 const ALICE = identityFromSeed(new Uint8Array(32).fill(0xa1));
 const BOB = identityFromSeed(new Uint8Array(32).fill(0xb0));
 const timestamp = new Uint8Array(12).fill(1);
+const VNI = 7;
 
 function noise(initiator: boolean): NoiseHandshake {
   const own = initiator ? ALICE : BOB;
@@ -36,13 +37,13 @@ function noise(initiator: boolean): NoiseHandshake {
 }
 
 function bobAnswers(message1: Uint8Array, hybrid: boolean) {
-  const alice = { publicKey: ALICE.publicKey, psk: null, hybrid, lastTimestamp: null };
-  return readInitiation({ identity: BOB, message1, lookup: () => alice }).respond({ lanes: 1 });
+  const alice = { publicKey: ALICE.publicKey, vni: VNI, psk: null, hybrid, lastTimestamp: null };
+  return readInitiation({ identity: BOB, message1, lookup: () => [alice] }).respond({ lanes: 1 });
 }
 
 function alice(hybrid: boolean): InitiatorHandshake {
   const keys = { identity: ALICE, peerPublicKey: BOB.publicKey, psk: null };
-  return new InitiatorHandshake({ ...keys, hybrid, lanes: 1, timestamp });
+  return new InitiatorHandshake({ ...keys, hybrid, lanes: 1, vni: VNI, timestamp });
 }
 
 /** Alice's handshake, answered by a Bob who says what he likes. */
@@ -77,7 +78,7 @@ describe('a handshake', () => {
   test('uses the pattern and prologue of the protocol', () => {
     const bob = noise(false);
     const payload = bob.readMessage(alice(false).message1());
-    expect(hexOf(payload)).toBe(hexOf(encodePayload1({ timestamp, lanes: 1, kem: null })));
+    expect(hexOf(payload)).toBe(hexOf(encodePayload1({ timestamp, lanes: 1, vni: VNI, kem: null })));
   });
 });
 
@@ -111,7 +112,8 @@ describe('readInitiation()', () => {
   });
 
   test('refuses an ML-KEM key that is none', () => {
-    const payload = encodePayload1({ timestamp, lanes: 1, kem: new Uint8Array(1184).fill(0xff) });
+    const kem = new Uint8Array(1184).fill(0xff);
+    const payload = encodePayload1({ timestamp, lanes: 1, vni: VNI, kem });
     const message1 = noise(true).writeMessage(payload);
     expect(() => bobAnswers(message1, true)).toThrow(MALFORMED);
   });

@@ -14,17 +14,25 @@ const ciphertext = new Uint8Array(1088).fill(0x22);
 
 describe('handshake payloads', () => {
   test('are laid out as the protocol says', () => {
-    expect(hexOf(encodePayload1({ timestamp, lanes: 3, kem: null }))).toBe(`${'aa'.repeat(12)}0003`);
+    expect(hexOf(encodePayload1({ timestamp, lanes: 3, vni: 0x010203, kem: null }))).toBe(
+      `${'aa'.repeat(12)}0003010203`,
+    );
     expect(hexOf(encodePayload2({ lanes: 3, kem: null }))).toBe('0003');
-    expect(hexOf(encodePayload1({ timestamp, lanes: 64, kem: publicKey }))).toBe(
-      `${'aa'.repeat(12)}0140${'11'.repeat(1184)}`,
+    expect(hexOf(encodePayload1({ timestamp, lanes: 64, vni: 7, kem: publicKey }))).toBe(
+      `${'aa'.repeat(12)}0140000007${'11'.repeat(1184)}`,
     );
     expect(hexOf(encodePayload2({ lanes: 1, kem: ciphertext }))).toBe(`0101${'22'.repeat(1088)}`);
   });
 
   test.each([null, publicKey])('decodePayload1() reads what encodePayload1() wrote', (kem) => {
-    const payload = { timestamp, lanes: 2, kem };
-    expect(decodePayload1(encodePayload1(payload))).toEqual(payload);
+    for (const vni of [1, 0xff, 0x100, 0xffff, 0x10000, 0x800000, 0xffffff]) {
+      const payload = { timestamp, lanes: 2, vni, kem };
+      expect(decodePayload1(encodePayload1(payload))).toEqual(payload);
+    }
+  });
+
+  test.each([0, -1, 0x1000000, 1.5, Number.NaN])('encodePayload1() refuses VNI %d', (vni) => {
+    expect(() => encodePayload1({ timestamp, lanes: 1, vni, kem: null })).toThrow(RangeError);
   });
 
   test.each([null, ciphertext])('decodePayload2() reads what encodePayload2() wrote', (kem) => {
@@ -50,7 +58,17 @@ describe('handshake payloads', () => {
   test.each([
     ['empty', []],
     ['a timestamp alone', [...timestamp]],
-    ['a ciphertext in place of a public key', [...timestamp, 1, 1, ...ciphertext]],
+    ['no VNI', [...timestamp, 0, 1]],
+    ['a VNI of two bytes', [...timestamp, 0, 1, 0, 7]],
+    ['VNI 0', [...timestamp, 0, 1, 0, 0, 0]],
+    ['VNI 0 before a public key', [...timestamp, 1, 1, 0, 0, 0, ...publicKey]],
+    ['0 lanes', [...timestamp, 0, 0, 0, 0, 7]],
+    ['an unknown flag', [...timestamp, 2, 1, 0, 0, 7]],
+    ['bytes behind, without the hybrid flag', [...timestamp, 0, 1, 0, 0, 7, 0]],
+    ['the hybrid flag and nothing behind', [...timestamp, 1, 1, 0, 0, 7]],
+    ['a public key without a VNI', [...timestamp, 1, 1, ...publicKey]],
+    ['a public key that is too long', [...timestamp, 1, 1, 0, 0, 7, ...publicKey, 0]],
+    ['a ciphertext in place of a public key', [...timestamp, 1, 1, 0, 0, 7, ...ciphertext]],
   ])('decodePayload1() refuses %s', (_, bytes) => {
     expect(decodePayload1(Uint8Array.from(bytes))).toBeNull();
   });

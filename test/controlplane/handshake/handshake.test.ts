@@ -10,7 +10,7 @@ import {
 import type { HandshakeSecrets } from '../../../controlplane/handshake/handshake-secrets.ts';
 import { encodeTai64n } from '../../../controlplane/handshake/tai64n.ts';
 import { type Identity, identityFromSeed } from '../../../controlplane/identity.ts';
-import { generateSeed, KeyError } from '../../../controlplane/key-text.ts';
+import { encodeKey, generateSeed, KeyError } from '../../../controlplane/key-text.ts';
 import { flipped, hexOf } from '../hex.ts';
 
 const ALICE = identityFromSeed(new Uint8Array(32).fill(0xa1));
@@ -21,16 +21,23 @@ const NOW = encodeTai64n(1_700_000_000_000_000_000n);
 
 function initiator(options: Partial<InitiatorOptions> = {}): InitiatorHandshake {
   const defaults = { identity: ALICE, peerPublicKey: BOB.publicKey, psk: null, hybrid: false };
-  return new InitiatorHandshake({ ...defaults, lanes: 2, timestamp: NOW, ...options });
+  return new InitiatorHandshake({ ...defaults, lanes: 2, vni: 7, timestamp: NOW, ...options });
 }
 
 /** Bob, who has pinned Alice. */
 function bobReads(message1: Uint8Array, alice: Partial<PeerKeys> = {}, identity = BOB): Initiation {
-  const peer = { publicKey: ALICE.publicKey, psk: null, hybrid: false, lastTimestamp: null, ...alice };
+  return bobChooses(message1, [alice], identity);
+}
+
+/** Bob, who has pinned Alice in several networks. */
+function bobChooses(message1: Uint8Array, networks: Partial<PeerKeys>[], identity = BOB): Initiation {
+  const alice = { publicKey: ALICE.publicKey, vni: 7, psk: null, hybrid: false, lastTimestamp: null };
   return readInitiation({
     identity,
     message1,
-    lookup: (dhPublic) => (hexOf(dhPublic) === hexOf(ALICE.dhPublic) ? peer : null),
+    lookup: (dhPublic) => {
+      return hexOf(dhPublic) === hexOf(ALICE.dhPublic) ? networks.map((keys) => ({ ...alice, ...keys })) : [];
+    },
   });
 }
 
@@ -73,7 +80,7 @@ describe('a handshake', () => {
   test('fits one record of 4096 bytes each way', () => {
     const handshake = initiator({ hybrid: true });
     const message1 = handshake.message1();
-    expect(message1.length).toBe(32 + 48 + 12 + 2 + 1184 + 16);
+    expect(message1.length).toBe(32 + 48 + 12 + 2 + 3 + 1184 + 16);
     const { message2 } = bobReads(message1, { hybrid: true }).respond({ lanes: 1 });
     expect(message2.length).toBe(32 + 2 + 1088 + 16);
   });
@@ -103,7 +110,7 @@ describe('readInitiation()', () => {
     const initiation = bobReads(initiator({ hybrid: true, lanes: 5 }).message1(), { hybrid: true });
     expect(initiation.peerPublicKey).toEqual(ALICE.publicKey);
     expect(initiation.timestamp).toEqual(NOW);
-    expect([initiation.hybrid, initiation.lanes]).toEqual([true, 5]);
+    expect([initiation.hybrid, initiation.lanes, initiation.vni]).toEqual([true, 5, 7]);
   });
 
   test('refuses message 1 with any bit changed', () => {
@@ -118,7 +125,7 @@ describe('readInitiation()', () => {
 
   test('refuses a hybrid message 1 with a bit changed in the ML-KEM key', () => {
     const message1 = initiator({ hybrid: true }).message1();
-    for (let at = 94; at < message1.length; at += 61) {
+    for (let at = 97; at < message1.length; at += 61) {
       const read = () => bobReads(flipped(message1, at), { hybrid: true });
       expect(read, `byte ${at}`).toThrow(failure('ERR_ICX_HANDSHAKE_AUTH'));
     }
@@ -158,6 +165,38 @@ describe('readInitiation()', () => {
     expect(() => bobReads(message1, { lastTimestamp: at(second) })).toThrow(replay);
   });
 
+  test('holds a timestamp against those of its own network only', () => {
+    const message1 = initiator({ vni: 8 }).message1();
+    const later = encodeTai64n(1_700_000_001_000_000_000n);
+    const chosen = bobChooses(message1, [{ vni: 7, lastTimestamp: later }, { vni: 8 }]);
+    expect(chosen.vni).toBe(8);
+    const replay = () => bobChooses(message1, [{ vni: 7 }, { vni: 8, lastTimestamp: NOW }]);
+    expect(replay).toThrow(failure('ERR_ICX_HANDSHAKE_REPLAY'));
+  });
+
+  test('takes the keys and settings of the network that the caller names', () => {
+    const networks = [{ vni: 7, psk: flipped(PSK, 0) }, { vni: 8, psk: PSK, hybrid: true }, { vni: 9 }];
+    const handshake = initiator({ vni: 8, psk: PSK, hybrid: true });
+    const { message2, secrets } = bobChooses(handshake.message1(), networks).respond({ lanes: 1 });
+    expect(keysOf(handshake.finish(message2))).toEqual(keysOf(secrets));
+    const other = initiator({ vni: 9, psk: PSK, hybrid: true });
+    expect(() => bobChooses(other.message1(), networks).respond({ lanes: 1 })).toThrow(
+      failure('ERR_ICX_HANDSHAKE_HYBRID'),
+    );
+  });
+
+  test('refuses a peer in a network that it is not in, and has words for a vouched one only', () => {
+    const message1 = initiator({ vni: 9 }).message1();
+    expect(() => bobChooses(message1, [{ vni: 7 }, { vni: 8 }])).toThrow(
+      expect.objectContaining({
+        code: 'ERR_ICX_HANDSHAKE_NETWORK',
+        message: `Refused a caller: peer ${encodeKey(ALICE.publicKey)} is in no network with VNI 9 here, only in 7, 8`,
+        refusal: null,
+        vouchedRefusal: 'peer is in no network with VNI 9 here',
+      }),
+    );
+  });
+
   test('tells a replayer nothing of a hybrid mismatch', () => {
     const message1 = initiator({ hybrid: true }).message1();
     const read = () => bobReads(message1, { hybrid: false, lastTimestamp: NOW });
@@ -189,6 +228,10 @@ describe('Initiation.respond()', () => {
     const wiped = bobReads(initiator().message1());
     wiped.wipe();
     expect(() => wiped.respond({ lanes: 1 })).toThrow(TypeError);
+  });
+
+  test.each([0, 0x1000000])('calls in no network with VNI %d', (vni) => {
+    expect(() => initiator({ vni }).message1()).toThrow(RangeError);
   });
 
   test.each([0, 65, 1.5])('refuses %d lanes', (lanes) => {

@@ -6,10 +6,11 @@ import { SimClock, settle } from '../simulation/sim-clock.ts';
 import { SimDataPlane } from '../simulation/sim-data-plane.ts';
 
 const MASTER_KEYS = { mk0: new Uint8Array(32).fill(1), mk1: new Uint8Array(32).fill(2) };
+const REQUEST = { role: Role.initiator, masterKeyIndex: 0 } as const;
 
-function sas(suite: Suite = Suite.aes128Gcm) {
+function sas(suite: Suite = Suite.aes128Gcm, queues = 1) {
   const clock = new SimClock();
-  const plane = new SimDataPlane(clock);
+  const plane = new SimDataPlane(clock, queues);
   plane.delayMs = 0;
   const spis = new SpiAllocator();
   const options = { slot: 4, vni: 7, suite, lifetimeMs: 3_600_000, dataPlane: plane, spis, clock };
@@ -71,9 +72,26 @@ describe('PeerSas', () => {
     expect(released).toEqual([11]);
   });
 
+  test('allocate() spreads SPIs over all queues', () => {
+    const { sas: subject } = sas(Suite.aes128Gcm, 3);
+    expect(subject.lanes).toBe(3);
+    expect(subject.allocate(REQUEST, 4).map((spi) => (spi & 0x3fffffff) % 3)).toEqual([0, 1, 2, 0]);
+  });
+
+  test('allocate() steers every SPI to the only queue that serves the network', () => {
+    const { plane, sas: subject } = sas(Suite.aes128Gcm, 3);
+    plane.queueOf.set(7, 2);
+    expect(subject.lanes).toBe(1);
+    for (let generation = 0; generation < 5; generation++) {
+      const spis = subject.allocate(REQUEST, 4);
+      expect(spis.map((spi) => (spi & 0x3fffffff) % 3)).toEqual([2, 2, 2, 2]);
+      expect(new Set(spis).size).toBe(4);
+    }
+  });
+
   test('remove() forgets SAs in their grace too', async () => {
     const { clock, plane, spis, sas: subject } = sas();
-    const own = subject.allocate({ role: Role.initiator, masterKeyIndex: 0 }, 2);
+    const own = subject.allocate(REQUEST, 2);
     for (const spi of own) {
       await during(clock, subject.installRx(MASTER_KEYS, [spi]));
       subject.announce([spi]);

@@ -38,12 +38,17 @@ export class RawClient {
   }
 
   /** Connects from an address of its own; with `pins` off nobody knows whose key it has. */
-  static async connect(pair: SimPair, host: SimHost, key = STRANGER.publicKey): Promise<RawClient> {
+  static async connect(
+    pair: SimPair,
+    host: SimHost,
+    key = STRANGER.publicKey,
+    address = STRANGER_ADDRESS,
+  ): Promise<RawClient> {
     const transport = await pair.network.open(
-      STRANGER_ADDRESS,
+      address,
       key,
     )({
-      listen: STRANGER_ADDRESS,
+      listen: address,
       port: 6082,
       seed: new Uint8Array(32),
       authorize: () => true,
@@ -67,7 +72,7 @@ export class RawClient {
     await this.#pair.clock.advance(100);
   }
 
-  async handshake(identity: Identity, host: SimHost, hybrid = false, generation = 0): Promise<void> {
+  async handshake(identity: Identity, host: SimHost, hybrid = false, generation = 0, vni = 7): Promise<void> {
     const { clock } = this.#pair;
     const handshake = new InitiatorHandshake({
       identity,
@@ -75,6 +80,7 @@ export class RawClient {
       psk: null,
       hybrid,
       lanes: 1,
+      vni,
       timestamp: new Tai64nClock(() => clock.nowMs()).now(),
     });
     await this.send(encodeRecord(RecordKind.handshake1, generation, handshake.message1()));

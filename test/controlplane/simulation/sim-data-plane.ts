@@ -2,7 +2,14 @@
  * A data plane that watches over make-before-break: whatever breaks it is written down.
  */
 import type { Clock } from '../../../controlplane/clock.ts';
-import type { DataPlane, Endpoint, PeerProgress, SaProgress, SaSpec } from '../../../dataplane/contract.ts';
+import type {
+  DataPlane,
+  Endpoint,
+  LanePlan,
+  PeerProgress,
+  SaProgress,
+  SaSpec,
+} from '../../../dataplane/contract.ts';
 
 interface Sa {
   readonly spec: Omit<SaSpec, 'key'>;
@@ -15,7 +22,10 @@ interface Sa {
 }
 
 export class SimDataPlane implements DataPlane {
+  /** Queues, and so send lanes of networks that all queues serve. */
   readonly lanes: number;
+  /** By VNI: networks that one queue serves, and which. */
+  readonly queueOf = new Map<number, number>();
   /** Time that a change takes, in ms. */
   delayMs = 2;
   /** One-way delay of packets, in ms. */
@@ -49,10 +59,18 @@ export class SimDataPlane implements DataPlane {
     this.#remotes.set(slot, remote);
   }
 
+  lanesOf(vni: number): LanePlan {
+    const queue = this.queueOf.get(vni) ?? null;
+    return { lanes: queue === null ? this.lanes : 1, queues: this.lanes, queue };
+  }
+
   async installRx(sas: readonly SaSpec[]): Promise<void> {
     await this.#change();
     for (const { key, ...spec } of sas) {
       this.#check(spec.spi !== 0 && !this.rx.has(spec.spi), `receive SPI ${spec.spi} is zero or live`);
+      const { queue, queues } = this.lanesOf(spec.vni);
+      const steered = (spec.spi & 0x3fffffff) % queues;
+      this.#check(queue === null || steered === queue, `SPI ${spec.spi} is steered past queue ${queue}`);
       const sa = {
         spec,
         key: hex(key),
@@ -70,7 +88,8 @@ export class SimDataPlane implements DataPlane {
     await this.#change();
     const [first] = sas;
     if (first === undefined) throw new Error('nothing to install');
-    this.#check(sas.length === this.lanes, `${sas.length} send SAs for ${this.lanes} lanes`);
+    const { lanes } = this.lanesOf(first.vni);
+    this.#check(sas.length === lanes, `${sas.length} send SAs for ${lanes} lanes`);
     const fresh = sas.map((sa) => this.#switch(sa));
     const before = this.tx.get(first.slot);
     if (before !== undefined) this.#replaced.set(first.slot, before);
@@ -84,6 +103,7 @@ export class SimDataPlane implements DataPlane {
     this.#check(there === undefined || !there.retired, `switched to ${spec.spi}, which the peer has retired`);
     this.#check(there === undefined || there.key === text, `the keys of ${spec.spi} differ`);
     this.#check(there === undefined || there.spec.lane === spec.lane, `the lanes of ${spec.spi} differ`);
+    this.#check(there === undefined || there.spec.vni === spec.vni, `the networks of ${spec.spi} differ`);
     this.#check(!this.#txKeys.has(text), `send key of ${spec.spi} used before`);
     this.#check(![...this.rx.values()].some((sa) => sa.key === text), 'receive key used for sending');
     this.#txKeys.add(text);

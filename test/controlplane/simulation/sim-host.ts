@@ -45,7 +45,6 @@ export class SimHost {
     this.control = await ControlPlane.start({
       identity: this.identity,
       peers,
-      vni: 7,
       suite: Suite.aes128Gcm,
       rekeyIntervalMs: 120_000,
       listen: this.address,

@@ -1,4 +1,4 @@
-/** Two hosts that are each other's only peer, with traffic in both directions all the time. */
+/** Two hosts that are each other's only peer, in one network or several, with traffic both ways. */
 import type { ControlPeer } from '../../../controlplane/control-peer.ts';
 import { SimClock } from './sim-clock.ts';
 import { type HostSettings, identities, SimHost } from './sim-host.ts';
@@ -11,7 +11,11 @@ export interface PairSettings {
   readonly higherPeer?: Partial<ControlPeer>;
   readonly host?: HostSettings;
   readonly higherHost?: HostSettings;
+  /** VNIs in which each host has the other as its peer, in slots from 1 on; 7 alone by default. */
+  readonly networks?: { readonly lower: readonly number[]; readonly higher: readonly number[] };
 }
+
+const ONE_NETWORK = { lower: [7], higher: [7] };
 
 export class SimPair {
   readonly clock = new SimClock();
@@ -36,13 +40,13 @@ export class SimPair {
   async startLower(): Promise<void> {
     const { peer, host } = this.#settings;
     this.#wire();
-    await this.lower.start([this.peerOf(this.higher, peer)], host);
+    await this.lower.start(this.#peers(this.#networks.lower, this.higher, peer), host);
   }
 
   async startHigher(): Promise<void> {
     const { peer, higherPeer, host, higherHost } = this.#settings;
     this.#wire();
-    await this.higher.start([this.peerOf(this.lower, { ...peer, ...higherPeer })], {
+    await this.higher.start(this.#peers(this.#networks.higher, this.lower, { ...peer, ...higherPeer }), {
       ...host,
       ...higherHost,
     });
@@ -63,10 +67,10 @@ export class SimPair {
     return this.clock.until(() => this.lower.up && this.higher.up, limitMs);
   }
 
-  /** Runs traffic both ways, a packet per lane and `everyMs`. */
+  /** Runs traffic both ways in every network, a packet per lane and `everyMs`. */
   async traffic(forMs: number, everyMs = 20): Promise<void> {
     for (let ms = 0; ms < forMs; ms += everyMs) {
-      for (const host of this.hosts) host.plane.send(1);
+      for (const host of this.hosts) for (const slot of host.plane.tx.keys()) host.plane.send(slot);
       await this.clock.advance(everyMs);
     }
   }
@@ -95,6 +99,7 @@ export class SimPair {
     return {
       slot: 1,
       name: host === this.lower ? 'lower' : 'higher',
+      vni: 7,
       publicKey: host.identity.publicKey,
       psk: null,
       endpoint: { host: host.address, port: 6081 },
@@ -104,8 +109,25 @@ export class SimPair {
     };
   }
 
-  #wire(): void {
-    this.lower.plane.connect(1, () => ({ plane: this.higher.plane, slot: 1 }));
-    this.higher.plane.connect(1, () => ({ plane: this.lower.plane, slot: 1 }));
+  get #networks(): NonNullable<PairSettings['networks']> {
+    return this.#settings.networks ?? ONE_NETWORK;
   }
+
+  #peers(vnis: readonly number[], host: SimHost, changes: Partial<ControlPeer> = {}): ControlPeer[] {
+    return vnis.map((vni, index) => this.peerOf(host, { slot: index + 1, vni, ...changes }));
+  }
+
+  #wire(): void {
+    const { lower, higher } = this.#networks;
+    for (const vni of new Set([...lower, ...higher])) {
+      // A network that a host lacks gets its next slot there when it is added.
+      const [a, b] = [slotOf(lower, vni), slotOf(higher, vni)];
+      this.lower.plane.connect(a, () => ({ plane: this.higher.plane, slot: b }));
+      this.higher.plane.connect(b, () => ({ plane: this.lower.plane, slot: a }));
+    }
+  }
+}
+
+function slotOf(vnis: readonly number[], vni: number): number {
+  return (vnis.includes(vni) ? vnis.indexOf(vni) : vnis.length) + 1;
 }

@@ -3,7 +3,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { TransportError } from '../../../controlplane/transport/transport.ts';
+import { MAX_CONNECTIONS_PER_KEY } from '../../../controlplane/transport/limits.ts';
+import {
+  type CloseInfo,
+  type ControlConnection,
+  TransportError,
+} from '../../../controlplane/transport/transport.ts';
 import {
   closedWithin,
   connect,
@@ -190,6 +195,22 @@ export function describeConformance(label: string, openTransport: OpenTransport,
   });
 
   describe(`${label} lasts`, () => {
+    test('64 connections between two ends, dialled by both at once, are each for themselves', async () => {
+      const [a, b] = [await open(), await open()];
+      const dialled = await connectBothWays(a, b, 64);
+      for (const accepted of [...a.accepted, ...b.accepted]) void echo(accepted);
+      const heard = dialled.map(async (connection) => [...(await readBytes(connection, 1))]);
+      expect(await Promise.all(heard)).toEqual(dialled.map((_, name) => [name]));
+      // The end of one is the end of that one only.
+      dialled[0]?.close('this one');
+      dialled[1]?.close('and this one');
+      await expect.poll(() => closedOf([...a.accepted, ...b.accepted])).toHaveLength(2);
+      for (const connection of dialled.slice(2)) await connection.write(Uint8Array.of(77));
+      const again = dialled.slice(2).map(async (connection) => [...(await readBytes(connection, 1))]);
+      expect(await Promise.all(again)).toEqual(dialled.slice(2).map(() => [77]));
+      expect([a, b].flatMap(({ notices }) => notices)).toEqual([]);
+    });
+
     test('100 dials one after the other leave no connection behind', async () => {
       const [a, b] = [await open(), await open()];
       for (let round = 0; round < 100; round += 1) {
@@ -199,9 +220,9 @@ export function describeConformance(label: string, openTransport: OpenTransport,
       }
     });
 
-    test.runIf(pinned)('one key holds at most 8 connections', async () => {
+    test.runIf(pinned)('one key holds a bounded number of connections', async () => {
       const [a, b] = [await open(), await open()];
-      for (let count = 0; count < 8; count += 1) await connect(a, b);
+      for (let count = 0; count < MAX_CONNECTIONS_PER_KEY; count += 64) await connectBothWays(a, b, 64);
       const outcome = await a.transport.dial(targetOf(b)).then(
         (connection) => closedWithin(connection, 3_000),
         (error) => error,
@@ -209,4 +230,29 @@ export function describeConformance(label: string, openTransport: OpenTransport,
       expect(outcome?.code).toBe('ERR_ICX_TRANSPORT_REFUSED');
     });
   });
+}
+
+/** Dials `count` connections at once, half of them from each end; the first byte of each is its number. */
+async function connectBothWays(a: End, b: End, count: number): Promise<ControlConnection[]> {
+  const dials = Array.from({ length: count }, async (_, name) => {
+    const [from, to] = name % 2 === 0 ? [a, b] : [b, a];
+    const connection = await from.transport.dial(targetOf(to));
+    await connection.write(Uint8Array.of(name));
+    return connection;
+  });
+  const [dialled] = await Promise.all([
+    Promise.all(dials),
+    acceptedOf(a, count / 2),
+    acceptedOf(b, count / 2),
+  ]);
+  return dialled;
+}
+
+async function acceptedOf(end: End, count: number): Promise<void> {
+  for (let n = 0; n < count; n += 1) await end.nextConnection();
+}
+
+async function closedOf(connections: readonly ControlConnection[]): Promise<CloseInfo[]> {
+  const states = await Promise.all(connections.map((connection) => closedWithin(connection, 1)));
+  return states.filter((state) => state !== null);
 }

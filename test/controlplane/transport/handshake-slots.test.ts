@@ -17,9 +17,18 @@ describe('HandshakeSlots.take()', () => {
     expect(slots.take('192.0.2.2')).not.toBe(null);
   });
 
+  test('gives one source slots for 64 handshakes at once, and for 64 more when it starts anew', () => {
+    const slots = new HandshakeSlots();
+    for (let round = 0; round < 2; round += 1) {
+      const leaves = Array.from({ length: 64 }, () => slots.take('192.0.2.1', round * 1_000));
+      expect(leaves).not.toContain(null);
+      for (const leave of leaves) leave?.();
+    }
+  });
+
   test('counts all addresses that one IPv6 host can take as one source', () => {
     const slots = new HandshakeSlots();
-    for (let n = 0; n < MAX_HANDSHAKES_PER_SOURCE; n += 1) slots.take(`2001:db8::${n}`);
+    for (let n = 0; n < MAX_HANDSHAKES_PER_SOURCE; n += 1) slots.take(`2001:db8::${n.toString(16)}`);
     expect(slots.take('2001:db8::ffff')).toBe(null);
     expect(slots.take('2001:db8:0:1::1')).not.toBe(null);
   });
@@ -42,7 +51,9 @@ describe('HandshakeSlots.take()', () => {
 
   test('gives no more than all', () => {
     const slots = new HandshakeSlots();
-    for (let count = 0; count < MAX_HANDSHAKES; count += 1) slots.take(`192.0.2.${count}`);
+    for (let count = 0; count < MAX_HANDSHAKES; count += 1) {
+      expect(slots.take(`192.0.${count >> 8}.${count & 0xff}`)).not.toBe(null);
+    }
     expect(slots.take('198.51.100.1')).toBe(null);
   });
 

@@ -73,6 +73,34 @@ describe('quicTransport()', () => {
     expect(await closedWithin(old, 1_000)).toMatchObject({ message: expect.stringMatching(/path .* dead/) });
   });
 
+  test('dial() runs 8 at once to one peer, with others beside them', async () => {
+    let running = 0;
+    let most = 0;
+    const b = await open(quicTransport);
+    const c = await open(quicTransport);
+    const a = await open((options) =>
+      quicTransport(options, async (...args) => {
+        const endpoint = await bindEndpoint(...args);
+        const { connect: connectFor } = endpoint;
+        endpoint.connect = async (...target) => {
+          running += 1;
+          most = Math.max(most, running);
+          return await connectFor.apply(endpoint, target).finally(() => {
+            running -= 1;
+          });
+        };
+        return endpoint;
+      }),
+    );
+    await Promise.all(Array.from({ length: 40 }, () => a.transport.dial(targetOf(b))));
+    expect(most).toBe(8);
+    most = 0;
+    await Promise.all(
+      [b, c].flatMap((to) => Array.from({ length: 20 }, () => a.transport.dial(targetOf(to)))),
+    );
+    expect(most).toBe(16);
+  });
+
   test('an endpoint that breaks is replaced on the same port', async () => {
     const endpoints: IrohEndpoint[] = [];
     const port = await freePort();

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
+import { MAX_HANDSHAKES_PER_SOURCE } from '../../../controlplane/transport/limits.ts';
 import { webtransportTransport } from '../../../controlplane/transport/webtransport.ts';
 import { describeConformance } from './conformance.ts';
 import { closedWithin, connect, type End, type OpenTransport, openEnd, targetOf } from './harness.ts';
@@ -59,7 +60,9 @@ describe('webtransportTransport()', () => {
 
   test('connections that say nothing are bounded for one source', async () => {
     const b = await open(overHttp2);
-    const sockets = Array.from({ length: 20 }, () => connectTcp(b.port, '127.0.0.1').on('error', () => {}));
+    const sockets = Array.from({ length: MAX_HANDSHAKES_PER_SOURCE + 12 }, () =>
+      connectTcp(b.port, '127.0.0.1').on('error', () => {}),
+    );
     await expect.poll(() => sockets.filter((socket) => socket.destroyed).length).toBe(12);
     for (const socket of sockets) socket.destroy();
     const a = await open(overHttp2);

@@ -48,7 +48,8 @@ describeHosts('WorkerPool', () => {
     const { pool } = await open({ queues });
     expect(links()).toContain('icxm0');
     expect(pool).toMatchObject({ lanes: queues, warning: null });
-    expect(pool.network(VNI)?.device.name).toBe('icxm0');
+    expect(pool.network(VNI)?.device?.name).toBe('icxm0');
+    expect(pool.lanesOf(VNI)).toEqual({ lanes: queues, queues, queue: null });
     expect(pool.aead).toMatch(/^OpenSSL 3/);
     expect(pool.sourcePorts[0]).toBe(6_081);
     expect(new Set(pool.sourcePorts).size).toBe(queues);
