@@ -6,6 +6,8 @@
  * their addresses, so the hash is keyed: who doesn't know the seed can't aim at one place.
  */
 
+import { mix } from './mix.ts';
+
 /** An entry: key with marks, the last 32 bits of the address, port, moves. One cache line holds four. */
 const WORDS = 4;
 const WORDS_LOG2 = 2;
@@ -167,11 +169,4 @@ export class MacTable {
     this.#words.copyWithin(to << WORDS_LOG2, fromAt, fromAt + WORDS);
     this.#times.copyWithin(to * TIMES, from * TIMES, (from + 1) * TIMES);
   }
-}
-
-/** A bijection in which every bit of the input changes half of the output's. @see MurmurHash3, fmix32 */
-function mix(word: number): number {
-  let mixed = Math.imul(word ^ (word >>> 16), 0x85eb_ca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
-  return mixed ^ (mixed >>> 16);
 }
