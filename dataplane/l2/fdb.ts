@@ -143,20 +143,21 @@ export class Fdb {
    *   is full of static entries.
    */
   addStatic(mac: MacAddress, port: number): void {
-    const { hi, lo } = mac;
-    if ((hi & GROUP_BIT) !== 0 || (hi | lo) === 0) {
-      throw new RangeError(`${formatMac(mac)} is not the address of a station`);
+    const { high, low } = mac;
+    const text = formatMac(high, low);
+    if ((high & GROUP_BIT) !== 0 || (high | low) === 0) {
+      throw new RangeError(`${text} is not the address of a station`);
     }
-    if (!this.#ports.has(port)) throw new RangeError(`There is no port ${port} for ${formatMac(mac)}`);
+    if (!this.#ports.has(port)) throw new RangeError(`There is no port ${port} for ${text}`);
     this.remove(mac);
     if (this.#table.size >= this.#maxEntries) this.#removeOldest();
-    this.#table.setStatic(this.#table.insert(hi, lo, port));
+    this.#table.setStatic(this.#table.insert(high, low, port));
     this.version = (this.version + 1) | 0;
   }
 
   /** Removes one entry, learned or static. @returns whether there was one. */
-  remove({ hi, lo }: MacAddress): boolean {
-    const slot = this.#table.find(hi, lo);
+  remove({ high, low }: MacAddress): boolean {
+    const slot = this.#table.find(high, low);
     if (slot === NO_SLOT) return false;
     this.#remove(slot);
     return true;
@@ -183,7 +184,7 @@ export class Fdb {
       if (!table.isUsed(slot) || !this.#isFresh(slot, nowMs)) continue;
       const isStatic = table.isStatic(slot);
       found.push({
-        mac: formatMac({ hi: table.hi(slot), lo: table.lo(slot) }),
+        mac: formatMac(table.hi(slot), table.lo(slot)),
         port: table.port(slot),
         isStatic,
         ageMs: isStatic ? null : nowMs - table.seenMs(slot),

@@ -19,9 +19,9 @@ export function putAddresses(view: DataView, destination: string, source: string
 }
 
 export function putMac(view: DataView, at: number, text: string): void {
-  const { hi, lo } = macOf(text);
-  view.setUint16(at, hi);
-  view.setInt32(at + 2, lo);
+  const { high, low } = macOf(text);
+  view.setUint16(at, high);
+  view.setInt32(at + 2, low);
 }
 
 export function macOf(text: string) {
