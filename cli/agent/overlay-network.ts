@@ -1,11 +1,13 @@
 /** One network of a running agent: what it has on the host, kept in step with its config. */
 import type { PeerSpec } from '../../dataplane/contract.ts';
+import type { WorkerPool } from '../../dataplane/worker/pool.ts';
 import type { NetworkOptions } from '../../dataplane/worker/pool-network.ts';
 import * as ethernet from '../../dataplane/wire/ethernet.ts';
 import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
 import { HostInterface } from '../host/interface.ts';
 import type { Endpoints } from './endpoints.ts';
 import { carriesIpv6, interfacePlan, type ReachablePeer } from './interface-plan.ts';
+import { NetworkSwitch } from './network-switch.ts';
 import { commonRoutes, peerSpec, routesOf } from './peer-specs.ts';
 import type { PeerEntry, PeerTable } from './peer-table.ts';
 import type { MeasuredMtu, NetworkNeeds } from './underlay.ts';
@@ -19,6 +21,7 @@ export class OverlayNetwork {
   mtu = UNMEASURED;
   #config: NetworkConfig;
   readonly #host: HostInterface | null;
+  readonly #switch = new NetworkSwitch();
 
   constructor(config: NetworkConfig) {
     this.vni = config.vni;
@@ -72,6 +75,12 @@ export class OverlayNetwork {
     const spec = peerSpec(entry, endpoints.get(entry.slot), this.mtu, this.headerLen);
     // A switch asks no routes: those of the config are for the host's kernel.
     return this.#config.mode === 'l2' ? { ...spec, routes: [] } : spec;
+  }
+
+  /** Makes the network's ports what the config says. @throws {Error} with a stable `code`. */
+  async applyPorts(pool: WorkerPool, peers: PeerTable): Promise<void> {
+    const own = pool.network(this.vni)?.switch ?? null;
+    if (own !== null) await this.#switch.apply(own, this.#config, peers.of(this.vni));
   }
 
   /** Gives the interface its addresses and routes. @throws {IpError} */

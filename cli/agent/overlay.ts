@@ -164,6 +164,8 @@ export class Overlay {
         onEndpoint: (slot, endpoint) => this.#endpointLearned(slot, endpoint),
         onPathTooSmall: () => this.#remeasureSoon(),
         onInterfaceLost: (vni) => this.#service.fail(interfaceLost(this.network(vni).config.name)),
+        onPortLost: (vni, port) =>
+          log.warn({ network: this.network(vni).config.name, port }, 'port is gone: somebody removed its interface'),
       },
     );
     undo.push('the interfaces', () => this.pool.close());

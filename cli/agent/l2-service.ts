@@ -1,0 +1,139 @@
+/** What a running agent does with its L2 networks when asked. */
+
+import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
+import type { FdbAdd, FdbChange, FdbDel, FdbFlush, FdbReport, L2Api, NeighReport, NetworkChoice, PortAdd, PortChange, PortDel, PortReport } from '../admin-l2-api.ts';
+import { CliError, Exit } from '../cli-error.ts';
+import { type NamedNetwork, networkFor, networksFor } from './l2-networks.ts';
+import { macOf, portId } from './network-switch.ts';
+import type { Overlay } from './overlay.ts';
+import type { OverlayNetwork } from './overlay-network.ts';
+import type { PeerEntry } from './peer-table.ts';
+import { requestedPort } from './port-plan.ts';
+import { readPorts } from './switch-readings.ts';
+
+/** A network with a switch. */
+interface Switched extends NamedNetwork {
+  readonly network: OverlayNetwork;
+  readonly own: PoolSwitch;
+  readonly peers: readonly PeerEntry[];
+}
+
+type Place = { readonly port: string; readonly kind: 'port' | 'peer' };
+
+export class L2Service implements L2Api {
+  readonly #overlay: Overlay;
+
+  constructor(overlay: Overlay) {
+    this.#overlay = overlay;
+  }
+
+  async fdbShow({ network }: NetworkChoice): Promise<FdbReport> {
+    const networks = networksFor(this.#switched(), network).map(async (each) => {
+      const entries = (await each.own.stations()).map(({ mac, port, isStatic, ageMs }) => ({
+        mac,
+        ...placeOf(each, port),
+        state: stateOf(isStatic),
+        age_seconds: isStatic ? null : seconds(ageMs ?? 0),
+      }));
+      const ageing = seconds(each.network.config.switch?.ageingMs ?? 0);
+      return { network: each.name, vni: each.vni, ageing_seconds: ageing, entries: entries.sort(byMac) };
+    });
+    return { networks: await Promise.all(networks) };
+  }
+
+  async fdbAdd({ network, mac, port, peer }: FdbAdd): Promise<FdbChange> {
+    const { name, own, peers } = networkFor(this.#switched(), network);
+    const id = portId(own, peers, port ?? null, peer ?? null);
+    const wasThere = await own.removeStation(macOf(mac));
+    await own.addStation(macOf(mac), id);
+    return { network: name, removed: Number(wasThere) };
+  }
+
+  async fdbDel({ network, mac }: FdbDel): Promise<FdbChange> {
+    const { name, own } = networkFor(this.#switched(), network);
+    if (await own.removeStation(macOf(mac))) return { network: name, removed: 1 };
+    const hint = 'icx fdb show lists those that there are';
+    throw new CliError(`no station ${mac} in ${name}`, hint, Exit.failed, 'ERR_ICX_NO_STATION');
+  }
+
+  async fdbFlush({ network, port, peer }: FdbFlush): Promise<FdbChange> {
+    const { name, own, peers } = networkFor(this.#switched(), network);
+    const isAll = port === undefined && peer === undefined;
+    const id = isAll ? null : portId(own, peers, port ?? null, peer ?? null);
+    return { network: name, removed: await own.flush(id) };
+  }
+
+  async portList({ network }: NetworkChoice): Promise<PortReport> {
+    const networks = networksFor(this.#switched(), network).map(async ({ name, vni, network: own }) => ({
+      network: name,
+      vni,
+      ports: await readPorts(this.#overlay, own),
+    }));
+    return { networks: await Promise.all(networks) };
+  }
+
+  async portAdd({ network, port }: PortAdd): Promise<PortChange> {
+    const { name, vni, own } = networkFor(this.#switched(), network);
+    if (own.portId(port.name) !== undefined) {
+      const hint = 'choose another name, or remove that one: icx port del';
+      throw new CliError(`${name} has a port ${port.name}`, hint, Exit.failed, 'ERR_ICX_PORT_NAME');
+    }
+    await own.addPort(requestedPort(port, vni));
+    return { network: name, port: port.name };
+  }
+
+  async portDel({ network, name: port }: PortDel): Promise<PortChange> {
+    const { name, own } = networkFor(this.#switched(), network);
+    if (await own.removePort(port)) return { network: name, port };
+    const isDevice = own.portId(port) !== undefined;
+    const names = own.ports().flatMap(({ name: each, options }) => (options === null ? [] : [each]));
+    throw new CliError(
+      isDevice ? `${port} is the network's own interface` : `no port ${port} in ${name}`,
+      names.length === 0 ? 'there is none that can be removed' : `here are ${names.join(', ')}`,
+      Exit.failed,
+      'ERR_ICX_NO_PORT',
+    );
+  }
+
+  async neighShow({ network }: NetworkChoice): Promise<NeighReport> {
+    const networks = networksFor(this.#switched(), network).map(async (each) => {
+      const neighbours = (await each.own.neighbours()).map(({ ip, mac, port, isStatic, ageMs }) => ({
+        ip,
+        mac,
+        ...placeOf(each, port),
+        state: stateOf(isStatic),
+        age_seconds: isStatic ? null : seconds(ageMs),
+      }));
+      return { network: each.name, vni: each.vni, neighbours };
+    });
+    return { networks: await Promise.all(networks) };
+  }
+
+  #switched(): Switched[] {
+    const { pool, peers } = this.#overlay;
+    return this.#overlay.networks().flatMap((network) => {
+      const own = pool.network(network.vni)?.switch ?? null;
+      const { vni, config } = network;
+      return own === null ? [] : [{ network, own, name: config.name, vni, peers: peers.of(vni) }];
+    });
+  }
+}
+
+/** The port or peer that the switch's number means. */
+function placeOf({ own, peers }: Switched, id: number): Place {
+  const peer = peers.find(({ slot }) => slot === id);
+  if (peer !== undefined) return { port: peer.config.name, kind: 'peer' };
+  return { port: own.ports().find((port) => port.id === id)?.name ?? `port ${id}`, kind: 'port' };
+}
+
+function stateOf(isStatic: boolean): 'static' | 'learned' {
+  return isStatic ? 'static' : 'learned';
+}
+
+function byMac(a: { readonly mac: string }, b: { readonly mac: string }): number {
+  return a.mac < b.mac ? -1 : 1;
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.round(ms)) / 1_000;
+}
