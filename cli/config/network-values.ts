@@ -72,7 +72,7 @@ export function parseSocketPath(text: string, dir: string): string {
   const length = Buffer.byteLength(path);
   if (length <= MAX_SOCKET_PATH_BYTES) return path;
   throw new ValueError(
-    `${path} is ${length} bytes long`,
+    `socket ${path} is ${length} bytes long`,
     `the path of a socket has at most ${MAX_SOCKET_PATH_BYTES}`,
   );
 }
