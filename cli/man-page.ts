@@ -2,6 +2,7 @@
 import type { Argument, Command } from 'commander';
 import { DROP_TABLE } from '../dataplane/path/drop.ts';
 import { visibleCommands, visibleOptions } from './command-tree.ts';
+import { CONFIG_EXAMPLES, type ConfigExample } from './config/examples.ts';
 import { CONFIG_HELP } from './config/help.ts';
 import { VERSION } from './version.ts';
 
@@ -20,17 +21,6 @@ const SIGNALS = [
   ['SIGTERM, SIGINT', 'End: all that was made is removed, exit status 0.'],
   ['SIGHUP', 'As icx reload; what is wrong with the config is in the log.'],
 ] as const;
-
-/** Of one host of two. */
-const EXAMPLE = `[interface]
-private_key_file = "/etc/icx/private.key"
-address = ["10.77.0.1/24", "fd77::1/64"]
-
-[[peer]]
-name = "host-b"
-public_key = "what icx pubkey printed on host-b"
-endpoint = "192.0.2.2"
-allowed_ips = ["10.77.0.2/32", "fd77::2/128"]`;
 
 const EXIT_STATUS = [
   ['0', 'Done.'],
@@ -83,16 +73,16 @@ function more(name: string): string[] {
 export function configPage(): string {
   const sections = [
     `.TH "ICX.TOML" 5 "" ${quote(`icx ${VERSION}`)} "icx manual"`,
-    section('NAME', 'icx.toml \\- config of an icx network interface'),
+    section('NAME', 'icx.toml \\- config of an icx agent'),
     section(
       'DESCRIPTION',
       escapeRoff(
-        'A TOML file per interface, /etc/icx/NAME.toml by default. icx check FILE tells all that is wrong with one. ' +
+        'A TOML file per agent, /etc/icx/NAME.toml by default. icx check FILE tells all that is wrong with one. ' +
           'Unknown keys are errors; paths are relative to the file.',
       ),
     ),
-    ...CONFIG_HELP.map(([title, keys]) => entries(title, Object.entries(keys))),
-    section('EXAMPLE', `.nf\n${EXAMPLE.split('\n').map(escapeRoff).join('\n')}\n.fi`),
+    ...CONFIG_HELP.map(({ title, about, keys }) => entries(title, Object.entries(keys), about)),
+    section('EXAMPLES', CONFIG_EXAMPLES.map(example).join('\n')),
     section('SEE ALSO', escapeRoff('icx(1), icx-up(1), icx-check(1), icx-reload(1)')),
   ];
   return `${sections.join('\n')}\n`;
@@ -117,12 +107,25 @@ function section(title: string, text: string): string {
   return `.SH ${quote(title)}\n${text}`;
 }
 
-function entries(title: string, list: readonly (readonly [string, string])[]): string {
+/** @param about Text before the list. */
+function entries(title: string, list: readonly (readonly [string, string])[], about = ''): string {
   if (list.length === 0) return '';
-  return section(
-    title,
-    list.map(([term, text]) => `.TP\n.B ${escapeRoff(term)}\n${escapeRoff(text)}`).join('\n'),
-  );
+  const items = list.map(([term, text]) => `.TP\n.B ${escapeRoff(term)}\n${escapeRoff(text)}`);
+  return section(title, [...(about === '' ? [] : [escapeRoff(about)]), ...items].join('\n'));
+}
+
+function example({ title, about, commands, toml }: ConfigExample): string {
+  const parts = [
+    `.SS ${quote(escapeRoff(title))}`,
+    ...(about === '' ? [] : [escapeRoff(about)]),
+    ...(commands === '' ? [] : ['.PP', asItStands(commands), '.PP']),
+    asItStands(toml),
+  ];
+  return parts.join('\n');
+}
+
+function asItStands(text: string): string {
+  return `.nf\n${text.split('\n').map(escapeRoff).join('\n')}\n.fi`;
 }
 
 /** Text that roff prints as it stands: a leading dot or quote would be a request. */

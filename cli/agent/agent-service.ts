@@ -4,6 +4,7 @@ import { type Identity, identityFromSeed } from '../../controlplane/identity.ts'
 import type { AgentApi, Change, PeerRekey, RekeyReport, ReloadReport } from '../admin-api.ts';
 import { CliError } from '../cli-error.ts';
 import { diffConfig } from '../config/diff.ts';
+import { networksInForce } from '../config/diff-networks.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/types.ts';
 import type { Logger } from '../logger.ts';
@@ -101,6 +102,7 @@ export class AgentService implements AgentApi {
       ...next,
       interface: { ...this.#config.interface, ...liveInterface(next) },
       metrics: this.#config.metrics,
+      networks: networksInForce(this.#config, next),
     };
     if (changes.length > 0) await network.apply(config);
     this.#config = config;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { CliError, Exit } from '../cli-error.ts';
+import type { Config, NetworkConfig } from '../config/types.ts';
 
 export function addCheck(program: Command, context: CliContext): void {
   program
@@ -27,10 +28,28 @@ async function check(file: string, context: CliContext): Promise<void> {
   const config = loadConfig(file);
   config.interface.seed.fill(0);
   for (const peer of config.peers) peer.presharedKey?.fill(0);
-  const { name, vni } = config.interface;
-  const count = `${config.peers.length} ${config.peers.length === 1 ? 'peer' : 'peers'}`;
-  context.write(`${file}: ok: ${name}, vni ${vni}, ${count}\n`);
-  await compare(name, file, context);
+  const peers = count(config.peers.length, 'peer');
+  context.write(`${file}: ok: ${[config.interface.name, ...networksText(config), peers].join(', ')}\n`);
+  await compare(config.interface.name, file, context);
+}
+
+/** What the networks are: the only one has the agent's name. */
+function networksText({ interface: own, networks }: Config): string[] {
+  const [first] = networks;
+  if (networks.length === 1 && first?.name === own.name) return networkText(first);
+  return networks.map((network) => `network ${network.name} (${networkText(network).join(', ')})`);
+}
+
+function networkText({ mode, vni, ports }: NetworkConfig): string[] {
+  return [
+    ...(mode === 'l2' ? ['l2'] : []),
+    `vni ${vni}`,
+    ...(ports.length > 0 ? [count(ports.length, 'port')] : []),
+  ];
+}
+
+function count(items: number, what: string): string {
+  return `${items} ${what}${items === 1 ? '' : 's'}`;
 }
 
 /** With the running agent, if there is one. */

@@ -1,14 +1,16 @@
 /** What each key of a config file means, for the manual page; the compiler keeps it complete. */
-import { type Field, INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, PEER_FIELDS } from './schema.ts';
 
-type Help<Fields> = Readonly<Record<keyof Fields, string>>;
+import { NETWORK_HELP } from './network-help.ts';
+import { INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, PEER_FIELDS } from './schema.ts';
+import { type Help, type SectionHelp, withValues } from './section-help.ts';
 
 const INTERFACE: Help<typeof INTERFACE_FIELDS> = {
-  name: 'The network interface. Default: the name of the config file.',
+  name: 'The network interface; with [[network]] the agent alone. Default: the name of the config file.',
   private_key_file: 'File with this host’s private key (icx genkey), which only its owner may read.',
   private_key: 'The private key itself, in a config that only its owner may read.',
   address: 'Inner addresses of this host, with the prefix length of the overlay’s subnet.',
   vni: 'Virtual network identifier; the same on all hosts of a network. Default: 1.',
+  mode: '"l3" carries IP packets between addresses, "l2" Ethernet frames between stations; the same on all hosts of a network. Default: "l3".',
   listen: 'Underlay address to bind; "::" takes IPv6 and IPv4. Default: "0.0.0.0".',
   listen_port: 'UDP port of the data plane. Default: 6081.',
   control_port: 'UDP port of the control plane; TCP for webtransport over HTTP/2. Default: 6082.',
@@ -43,8 +45,9 @@ const PEER: Help<typeof PEER_FIELDS> = {
   endpoint:
     'Host name or underlay address of the peer, with its data port where that is not 6081. Without it the peer dials us, and where it is is learned from what it sends.',
   control_port: 'The peer’s control port. Default: 6082.',
-  allowed_ips: 'Inner addresses behind the peer: what is sent to it, and what it may send from.',
-  local_ips: 'Inner addresses that the peer may reach here. Default: all.',
+  allowed_ips:
+    'Inner addresses behind the peer: what is sent to it, and what it may send from. In l2 they make kernel routes over the interface and nothing else: an l2 network forwards by MAC and checks no inner addresses.',
+  local_ips: 'Inner addresses that the peer may reach here; not in l2. Default: all.',
   keepalive:
     'Sends an empty packet whenever nothing else was sent for this long, so that NAT mappings stay open. Default: false.',
   rx_rate_limit:
@@ -54,19 +57,11 @@ const PEER: Help<typeof PEER_FIELDS> = {
   hybrid: 'Whether handshakes mix in ML-KEM-768; the same on both sides. Default: true.',
 };
 
-/** Section title as written in the file, and its keys. */
-export const CONFIG_HELP: readonly (readonly [section: string, keys: Readonly<Record<string, string>>])[] = [
-  ['[interface]', withValues(INTERFACE, INTERFACE_FIELDS)],
-  ['[metrics]', withValues(METRICS, METRICS_FIELDS)],
-  ['[log]', withValues(LOG, LOG_FIELDS)],
-  ['[[peer]]', withValues(PEER, PEER_FIELDS)],
+/** Section title as written in the file, what the section is about, and its keys. */
+export const CONFIG_HELP: readonly SectionHelp[] = [
+  { title: '[interface]', about: '', keys: withValues(INTERFACE, INTERFACE_FIELDS) },
+  { title: '[metrics]', about: '', keys: withValues(METRICS, METRICS_FIELDS) },
+  { title: '[log]', about: '', keys: withValues(LOG, LOG_FIELDS) },
+  { title: '[[peer]]', about: '', keys: withValues(PEER, PEER_FIELDS) },
+  ...NETWORK_HELP,
 ];
-
-/** What a key is about, then what may be written. */
-function withValues<K extends string>(
-  help: Readonly<Record<K, string>>,
-  fields: Readonly<Record<K, Field>>,
-): Readonly<Record<string, string>> {
-  const keys = Object.keys(help) as K[];
-  return Object.fromEntries(keys.map((key) => [key, `${help[key]} Value: ${fields[key].expected}.`]));
-}

@@ -5,9 +5,17 @@ import { identityFromSeed, wipeIdentity } from '../../controlplane/identity.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
 import { checkConsistency } from './consistency.ts';
 import { checkOwnerOnly, parseKey, readKeyFile } from './key-file.ts';
-import { readPeers } from './peers.ts';
-import { INTERFACE_FIELDS, LOG_FIELDS, METRICS_FIELDS, SECTIONS } from './schema.ts';
+import { type PlacedNetwork, readNetworks, readOnlyNetwork } from './networks.ts';
+import { type PlacedPeer, readPeers } from './peers.ts';
+import {
+  AGENT_FIELDS,
+  INTERFACE_FIELDS,
+  LOG_FIELDS,
+  METRICS_FIELDS,
+  type ONLY_NETWORK_FIELDS,
+} from './schema.ts';
 import { ConfigReader, kindOf, type SectionValues } from './section.ts';
+import { checkSections, hasNetworks, MOVED_FROM_INTERFACE, MOVED_FROM_PEER } from './sections.ts';
 import { parseInterfaceName } from './text-values.ts';
 import { parseToml } from './toml-document.ts';
 import type { Config, InterfaceConfig } from './types.ts';
@@ -28,13 +36,17 @@ export function loadConfig(file: string): Config {
   if ('message' in document) throw new ConfigError(file, [document as ConfigProblem]);
   const reader = new ConfigReader(document);
   checkSections(reader);
-  const values = reader.section(['interface'], INTERFACE_FIELDS);
+  const { values, only } = readOwn(reader);
   const seed = readSeed(reader, values, path, mode);
-  const peers = readPeers(reader, path, mode);
+  const peers = readPeers(reader, path, mode, only === null ? MOVED_FROM_PEER : null);
   const metrics = reader.section(['metrics'], METRICS_FIELDS).listen;
   const log = reader.section(['log'], LOG_FIELDS);
-  const own = readInterface(reader, values, path, seed);
-  checkConsistency(reader, own, metrics === false ? null : (metrics ?? null), peers);
+  const own = readInterface(reader, values, only, path, seed);
+  const networks =
+    only === null
+      ? readNetworks(reader, peers, path)
+      : [readOnlyNetwork(reader, own.name, only, peers, path)];
+  checkConsistency(reader, own, metrics === false ? null : (metrics ?? null), peers, networks);
   if (reader.problems.length > 0) {
     seed?.fill(0);
     for (const peer of peers) peer.config.presharedKey?.fill(0);
@@ -45,8 +57,33 @@ export function loadConfig(file: string): Config {
     interface: own,
     metrics: metrics === false ? null : (metrics ?? null),
     log: { level: log.level ?? 'info' },
-    peers: peers.map((peer) => peer.config),
+    peers: commonPeers(peers, networks, only !== null),
+    networks: networks.map((network) => network.config),
   };
+}
+
+/** The peers of the only network are the agent's. */
+function commonPeers(
+  peers: readonly PlacedPeer[],
+  networks: readonly PlacedNetwork[],
+  only: boolean,
+): Config['peers'] {
+  const [network] = networks;
+  return only && network !== undefined ? network.config.peers : peers.map((peer) => peer.config);
+}
+
+interface OwnValues {
+  readonly values: SectionValues<typeof AGENT_FIELDS>;
+  /** What `[interface]` says of the only network; null with `[[network]]`. */
+  readonly only: SectionValues<typeof ONLY_NETWORK_FIELDS> | null;
+}
+
+function readOwn(reader: ConfigReader): OwnValues {
+  if (hasNetworks(reader)) {
+    return { values: reader.section(['interface'], AGENT_FIELDS, MOVED_FROM_INTERFACE), only: null };
+  }
+  const values = reader.section(['interface'], INTERFACE_FIELDS);
+  return { values, only: values };
 }
 
 function readConfigText(path: string, shown: string): ConfigText {
@@ -81,25 +118,9 @@ function decodeUtf8(bytes: Buffer, shown: string): string {
   }
 }
 
-/** Unknown sections, and [peer] where [[peer]] was meant. */
-function checkSections(reader: ConfigReader): void {
-  reader.unknownKeys([], SECTIONS, 'section');
-  for (const section of SECTIONS) {
-    const value = reader.valueAt([section]);
-    const expected = section === 'peer' ? 'array' : 'table';
-    if (value !== undefined && kindOf(value) !== expected) {
-      const header = section === 'peer' ? '[[peer]]' : `[${section}]`;
-      reader.report([section], `cannot use ${section} like this`, `start it with ${header}`);
-    }
-  }
-  if (reader.valueAt(['interface']) === undefined) {
-    reader.report([], 'there is no [interface] section', 'it holds at least private_key_file and address');
-  }
-}
-
 function readSeed(
   reader: ConfigReader,
-  values: SectionValues<typeof INTERFACE_FIELDS>,
+  values: SectionValues<typeof AGENT_FIELDS>,
   file: string,
   mode: number,
 ): Uint8Array | undefined {
@@ -126,7 +147,8 @@ function readSeed(
 /** Values stand in for refused ones, so that the other checks can run; nobody sees them. */
 function readInterface(
   reader: ConfigReader,
-  values: SectionValues<typeof INTERFACE_FIELDS>,
+  values: SectionValues<typeof AGENT_FIELDS>,
+  only: SectionValues<typeof ONLY_NETWORK_FIELDS> | null,
   file: string,
   seed: Uint8Array | undefined,
 ): InterfaceConfig {
@@ -137,17 +159,17 @@ function readInterface(
     name: name ?? '',
     seed: seed ?? new Uint8Array(32),
     publicKey: seed === undefined ? new Uint8Array(0) : publicKeyOf(seed),
-    addresses: values.address ?? [],
-    vni: values.vni ?? 1,
+    addresses: only?.address ?? [],
+    vni: only?.vni ?? 0,
     listen: values.listen ?? '0.0.0.0',
     listenPort: values.listen_port ?? 0,
     controlPort: values.control_port ?? 0,
-    mtu: values.mtu ?? 'auto',
+    mtu: only?.mtu ?? 'auto',
     queues: values.queues ?? 'auto',
     controlTransport: values.control_transport ?? 'quic',
     suite: values.suite ?? 'aes-128-gcm',
     rekeyIntervalMs: values.rekey_interval ?? 0,
-    routes: values.routes ?? true,
+    routes: only?.routes ?? true,
     preUp: values.pre_up ?? [],
     postUp: values.post_up ?? [],
     preDown: values.pre_down ?? [],

@@ -2,7 +2,8 @@
 import { peerDhPublic } from '../../controlplane/identity.ts';
 import { encodeKey } from '../../controlplane/key-text.ts';
 import { checkOwnerOnly, parseKey, readKeyFile } from './key-file.ts';
-import { CONTROL_PORT, PEER_FIELDS } from './schema.ts';
+import type { MEMBER_FIELDS } from './network-schema.ts';
+import { CONTROL_PORT, HOST_FIELDS, PEER_FIELDS } from './schema.ts';
 import type { ConfigReader, SectionValues } from './section.ts';
 import { ValueError } from './text-values.ts';
 import type { TomlPath } from './toml-document.ts';
@@ -17,18 +18,42 @@ export interface PlacedPeer {
   readonly config: PeerConfig;
 }
 
-/** Refused values are replaced by harmless ones; the reader knows the problems. */
-export function readPeers(reader: ConfigReader, file: string, mode: number): PlacedPeer[] {
-  const tables = reader.valueAt(['peer']);
-  if (!Array.isArray(tables)) return [];
-  return tables.map((_, index) => {
-    const path = ['peer', index];
-    return { path, config: readPeer(reader, path, file, mode) };
+/** Inner addresses of a peer in a network. */
+export type Membership = Pick<PeerConfig, 'allowedIps' | 'localIps'>;
+
+/**
+ * Refused values are replaced by harmless ones; the reader knows the problems.
+ *
+ * @param inner Where `[[peer]]` has no inner addresses: its keys that belong elsewhere.
+ */
+export function readPeers(
+  reader: ConfigReader,
+  file: string,
+  mode: number,
+  inner: readonly string[] | null,
+): PlacedPeer[] {
+  return reader.tables(['peer']).map((path) => {
+    if (inner === null) {
+      const values = reader.section(path, PEER_FIELDS);
+      return { path, config: { ...readPeer(reader, path, values, file, mode), ...membership(values) } };
+    }
+    const values = reader.section(path, HOST_FIELDS, inner);
+    return { path, config: readPeer(reader, path, values, file, mode) };
   });
 }
 
-function readPeer(reader: ConfigReader, path: TomlPath, file: string, mode: number): PeerConfig {
-  const values = reader.section(path, PEER_FIELDS);
+export function membership(values: SectionValues<typeof MEMBER_FIELDS>): Membership {
+  return { allowedIps: values.allowed_ips ?? [], localIps: values.local_ips ?? [] };
+}
+
+/** Without inner addresses. */
+function readPeer(
+  reader: ConfigReader,
+  path: TomlPath,
+  values: SectionValues<typeof HOST_FIELDS>,
+  file: string,
+  mode: number,
+): PeerConfig {
   const { public_key: keyText } = values;
   const publicKey =
     keyText === undefined
@@ -40,8 +65,8 @@ function readPeer(reader: ConfigReader, path: TomlPath, file: string, mode: numb
     presharedKey: readPresharedKey(reader, path, values, file, mode) ?? null,
     endpoint: values.endpoint ?? null,
     controlPort: values.control_port ?? CONTROL_PORT,
-    allowedIps: values.allowed_ips ?? [],
-    localIps: values.local_ips ?? [],
+    allowedIps: [],
+    localIps: [],
     keepaliveMs: values.keepalive === undefined || values.keepalive === false ? 0 : values.keepalive,
     rxRateLimitPps: values.rx_rate_limit ?? 0,
     validateSource: values.validate_source ?? false,
@@ -67,7 +92,7 @@ function parsePublicKey(text: string): Uint8Array {
 function readPresharedKey(
   reader: ConfigReader,
   path: TomlPath,
-  values: SectionValues<typeof PEER_FIELDS>,
+  values: SectionValues<typeof HOST_FIELDS>,
   file: string,
   mode: number,
 ): Uint8Array | undefined {

@@ -1,7 +1,7 @@
 /** Reads one table of a config file by its schema, noting every problem on the way. */
 import type { z } from 'zod';
 import type { ConfigProblem } from './config-error.ts';
-import type { Field } from './schema.ts';
+import type { Field } from './field.ts';
 import { suggest } from './suggest.ts';
 import { ValueError } from './text-values.ts';
 import type { TomlDocument, TomlPath } from './toml-document.ts';
@@ -48,6 +48,12 @@ export class ConfigReader {
     return value;
   }
 
+  /** Whether a list is absent or has nothing in it, as written: one that was refused has something. */
+  isEmpty(path: TomlPath): boolean {
+    const value = this.valueAt(path);
+    return value === undefined || (Array.isArray(value) && value.length === 0);
+  }
+
   /** Notes the keys of the table at `path` that are not among `known`. */
   unknownKeys(path: TomlPath, known: readonly string[], what: string): void {
     const table = this.valueAt(path);
@@ -59,11 +65,21 @@ export class ConfigReader {
     }
   }
 
-  /** Reads the table at `path`; an absent one reads as empty. */
-  section<F extends Fields>(path: TomlPath, fields: F): SectionValues<F> {
+  /** Paths of the tables in the array at `path`, such as `[[peer]]`; none where there is none. */
+  tables(path: TomlPath): TomlPath[] {
+    const value = this.valueAt(path);
+    return Array.isArray(value) ? value.map((_, index) => [...path, index]) : [];
+  }
+
+  /**
+   * Reads the table at `path`; an absent one reads as empty.
+   *
+   * @param others Keys of the table that somebody else reads.
+   */
+  section<F extends Fields>(path: TomlPath, fields: F, others: readonly string[] = []): SectionValues<F> {
     const value = this.valueAt(path);
     const table = kindOf(value) === 'table' ? value : {};
-    this.unknownKeys(path, Object.keys(fields), 'key');
+    this.unknownKeys(path, [...Object.keys(fields), ...others], 'key');
     const entries = Object.entries(fields).map(([key, field]) => {
       const result = field.schema.safeParse(ownValue(table, key));
       if (result.success) return [key, result.data];

@@ -105,6 +105,16 @@ export function parseListen(text: string): EndpointConfig {
   return found;
 }
 
+/** Of an address or prefix that was read. */
+export function isIpv6(address: string): boolean {
+  return address.includes(':');
+}
+
+/** The address of a prefix. */
+export function withoutLength(prefix: string): string {
+  return prefix.slice(0, prefix.lastIndexOf('/'));
+}
+
 /** A network in CIDR text without host bits, in its canonical form. @throws {ValueError} */
 export function parseNetwork(text: string): string {
   try {
@@ -129,15 +139,24 @@ export function parseInterfaceAddress(text: string): string {
     );
   }
   const canonical = formatPrefix(parsePrefix(address));
-  return `${canonical.slice(0, canonical.lastIndexOf('/'))}/${length}`;
+  return `${withoutLength(canonical)}/${length}`;
 }
 
 /** The kernel's rules, narrowed to what scripts can handle unquoted (as wg-quick does). @throws {ValueError} */
+export function parseDeviceName(text: string): string {
+  return checkedDevice(text, '');
+}
+
+/** As `parseDeviceName`; where it came from the file's name, `[interface]` may set another. @throws {ValueError} */
 export function parseInterfaceName(text: string): string {
+  return checkedDevice(text, ' (set name in [interface])');
+}
+
+function checkedDevice(text: string, advice: string): string {
   if (!/^[a-zA-Z0-9_=+.][a-zA-Z0-9_=+.-]{0,14}$/.test(text) || text === '.' || text === '..') {
     throw new ValueError(
       `"${text}" can't name an interface`,
-      'use 1 to 15 of the characters a-z, A-Z, 0-9, _ = + . - (set name in [interface])',
+      `use 1 to 15 of the characters a-z, A-Z, 0-9, _ = + . -${advice}`,
     );
   }
   return text;
@@ -145,9 +164,18 @@ export function parseInterfaceName(text: string): string {
 
 /** What stands in metrics, logs and on command lines. @throws {ValueError} */
 export function parsePeerName(text: string): string {
+  return checkedName(text, 'peer');
+}
+
+/** As a peer's name. @throws {ValueError} */
+export function parsePortName(text: string): string {
+  return checkedName(text, 'port');
+}
+
+function checkedName(text: string, what: string): string {
   if (!/^[^\s\p{C}]{1,63}$/u.test(text) || text.startsWith('-')) {
     throw new ValueError(
-      `${JSON.stringify(text)} can't name a peer`,
+      `${JSON.stringify(text)} can't name a ${what}`,
       'use 1 to 63 characters without spaces',
     );
   }

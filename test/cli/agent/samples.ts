@@ -29,32 +29,36 @@ export function agentConfig(
   peers: readonly PeerConfig[] = [peerConfig(2)],
   overrides: Partial<Config['interface']> = {},
 ): Config {
+  const own: Config['interface'] = {
+    name: 'icx0',
+    seed: SEED.slice(),
+    publicKey: identityFromSeed(SEED).publicKey,
+    addresses: ['10.77.0.1/24', 'fd77::1/64'],
+    vni: 7,
+    listen: '0.0.0.0',
+    listenPort: 6_081,
+    controlPort: 6_082,
+    mtu: 'auto',
+    queues: 2,
+    controlTransport: 'quic',
+    suite: 'aes-128-gcm',
+    rekeyIntervalMs: 120_000,
+    routes: true,
+    preUp: [],
+    postUp: [],
+    preDown: [],
+    postDown: [],
+    ...overrides,
+  };
+  const { name, vni, addresses, mtu, routes } = own;
+  const network = { name, vni, addresses, mtu, routes, peers, mode: 'l3', device: true } as const;
   return {
     file: '/etc/icx/icx0.toml',
-    interface: {
-      name: 'icx0',
-      seed: SEED.slice(),
-      publicKey: identityFromSeed(SEED).publicKey,
-      addresses: ['10.77.0.1/24', 'fd77::1/64'],
-      vni: 7,
-      listen: '0.0.0.0',
-      listenPort: 6_081,
-      controlPort: 6_082,
-      mtu: 'auto',
-      queues: 2,
-      controlTransport: 'quic',
-      suite: 'aes-128-gcm',
-      rekeyIntervalMs: 120_000,
-      routes: true,
-      preUp: [],
-      postUp: [],
-      preDown: [],
-      postDown: [],
-      ...overrides,
-    },
+    interface: own,
     metrics: null,
     log: { level: 'info' },
     peers,
+    networks: [{ ...network, ports: [], switch: null, neighbours: [] }],
   };
 }
 

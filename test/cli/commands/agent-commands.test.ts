@@ -6,7 +6,7 @@ import type { AgentApi, PeerRekey } from '../../../cli/admin-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../../cli/admin-socket.ts';
 import { ConfigError } from '../../../cli/config/config-error.ts';
 import { STATUS } from '../../../cli/status-schema.ts';
-import { ConfigDir } from '../config/config-dir.ts';
+import { ConfigDir, publicKeyText } from '../config/config-dir.ts';
 import { FakeCli } from '../fake-context.ts';
 import { sampleStatus } from '../sample-status.ts';
 
@@ -185,6 +185,21 @@ describe('icx check', () => {
       stdout: `${file}: ok: icx0, vni 1, 0 peers\n`,
       stderr: '',
     });
+  });
+
+  test('tells which networks a right config has', async () => {
+    const own = '[interface]\nprivate_key_file = "own.key"\n';
+    const port = '[[port]]\ntype = "interface"\nname = "lan"\ndevice = "veth0"\n';
+    const segment = configs.write('icx0.toml', `${own}mode = "l2"\nvni = 7\n${port}`);
+    expect((await cli.run(['check', segment])).stdout).toBe(
+      `${segment}: ok: icx0, l2, vni 7, 1 port, 0 peers\n`,
+    );
+    const peer = `[[peer]]\npublic_key = "${publicKeyText(2)}"\n`;
+    const networks = '[[network]]\nname = "red"\nvni = 1\n[[network]]\nname = "blue"\nvni = 2\nmode = "l2"\n';
+    const several = configs.write('icx0.toml', `${own}${peer}${networks}`);
+    expect((await cli.run(['check', several])).stdout).toBe(
+      `${several}: ok: icx0, network red (vni 1), network blue (l2, vni 2), 1 peer\n`,
+    );
   });
 
   test('tells what a running agent would change', async () => {

@@ -2,6 +2,8 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ConfigError } from '../../../cli/config/config-error.ts';
+import { loadConfig } from '../../../cli/config/load.ts';
 import { identityFromSeed } from '../../../controlplane/identity.ts';
 import { encodeKey } from '../../../controlplane/key-text.ts';
 
@@ -27,6 +29,18 @@ export class ConfigDir {
     writeFileSync(file, text, { mode });
     chmodSync(file, mode);
     return file;
+  }
+
+  /** What is wrong with a config of this text, a line a problem, with the directory left out. */
+  problems(text: string | Buffer, mode = 0o644, name = 'icx0.toml'): string[] {
+    const file = this.write(name, text, mode);
+    try {
+      loadConfig(file);
+      return [];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return error.message.split('\n').map((line) => line.replaceAll(`${this.path}/`, ''));
+    }
   }
 
   remove(): void {

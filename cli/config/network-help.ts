@@ -1,0 +1,134 @@
+/** What each key of a network means, for the manual page; the compiler keeps it complete. */
+import {
+  NEIGHBOUR_FIELDS,
+  NETWORK_FIELDS,
+  NETWORK_PEER_FIELDS,
+  PORT_FIELDS,
+  STATION_FIELDS,
+  SWITCH_FIELDS,
+} from './network-schema.ts';
+import { type Help, type SectionHelp, withValues } from './section-help.ts';
+
+const NETWORK: Help<typeof NETWORK_FIELDS> = {
+  name: 'The network, and its interface on this host. Must be given.',
+  vni: 'Virtual network identifier; the same on all hosts of the network, and of no other network here. Must be given.',
+  mode: '"l3" carries IP packets between addresses, "l2" Ethernet frames between stations. Default: "l3".',
+  interface:
+    'Whether this host has an interface in the network (TUN in l3, TAP in l2); without it the network has ports only. Default: true.',
+  address: 'Inner addresses of this host in the network. Each may stand in one network only.',
+  mtu: 'As in [interface]. Default: "auto".',
+  routes: 'Whether to install a kernel route for every allowed_ips of the network. Default: true.',
+};
+
+const NETWORK_PEER: Help<typeof NETWORK_PEER_FIELDS> = {
+  name: 'Which [[peer]]; its default name is the short form of its key. Must be given.',
+  allowed_ips: 'As in [[peer]], in this network.',
+  local_ips: 'As in [[peer]], in this network.',
+};
+
+const SWITCH: Help<typeof SWITCH_FIELDS> = {
+  ageing:
+    'How long a station that was learned is remembered after its last frame. Default: "5m"; "2m" in a network with a unix port.',
+  max_stations: 'Stations that the switch knows at most; frames to others go everywhere. Default: 16384.',
+  max_stations_per_port:
+    'Stations that are learned behind one port or one peer at most, so that none can take the place of all. Default: 4096, or max_stations if that is less.',
+  snooping:
+    'Whether multicast goes only where somebody asked for it by IGMP or MLD; else it goes everywhere. Default: true.',
+  suppress:
+    'Whether ARP requests and IPv6 neighbour solicitations are answered here when the answer is known, instead of asking every host. Default: true.',
+};
+
+const UNIX: Help<typeof PORT_FIELDS.unix> = {
+  type: 'Here "unix".',
+  name: 'Name in status and metrics, and for [[station]]; once in a network. Must be given.',
+  path: 'Our socket, which is made at the start and removed at the end; at most 107 bytes. Must be given.',
+  remote:
+    'The socket of the virtual machine (its local.path); frames from elsewhere are dropped. Default: whoever sent the last frame.',
+  mode: 'Permissions of our socket: who may write to it is in the network. Default: "0600".',
+  mtu: 'Largest packet of the guest, if less than the network carries. Default: the MTU of the network.',
+  max_stations: 'As max_stations_per_port of [switch], for this port; l2 only.',
+  address:
+    'Inner addresses of the guest: what is sent to it, and what it may send from. Must be given in l3; l3 only.',
+};
+
+const INTERFACE: Help<typeof PORT_FIELDS.interface> = {
+  type: 'Here "interface".',
+  name: 'As of a unix port.',
+  device: 'The interface, which has to exist; not one of icx. Must be given.',
+  max_stations: 'As max_stations_per_port of [switch], for this port.',
+};
+
+const VXLAN: Help<typeof PORT_FIELDS.vxlan> = {
+  type: 'Here "vxlan".',
+  name: 'As of a unix port.',
+  vni: 'Identifier of the VXLAN segment. Default: the vni of the network.',
+  listen: 'Address to bind; its family is that of remotes and group. Default: "0.0.0.0".',
+  listen_port: 'UDP port, here and at the remotes. Default: 4789.',
+  remotes: 'Tunnel endpoints (VTEPs) of the segment. Frames for all go to each of them.',
+  group: 'Multicast address where the segment sends frames for all.',
+  device: 'Interface of this host that the group is on. Default: as the routes say.',
+  learn_remotes:
+    'Whether whoever sends to us becomes a remote. VXLAN has no keys: only where the underlay is trusted. Default: true with a group, else false.',
+  ttl: 'TTL or hop limit of what is sent. Default: 64.',
+};
+
+const NEIGHBOUR: Help<typeof NEIGHBOUR_FIELDS> = {
+  ip: 'An inner address; once in a network. Must be given.',
+  mac: 'The MAC address of its station. Must be given.',
+  peer: 'The peer that the station is behind. Default: learned.',
+};
+
+const STATION: Help<typeof STATION_FIELDS> = {
+  mac: 'The MAC address; once in a network. Must be given.',
+  port: 'The port that it is behind.',
+  peer: 'The peer that it is behind. Either port or peer must be given.',
+};
+
+const IN_NETWORK = 'Where there is [[network]], this is';
+
+/** The sections of networks, in the order of the manual page. */
+export const NETWORK_HELP: readonly SectionHelp[] = [
+  {
+    title: '[[network]]',
+    about:
+      'Without [[network]], [interface] and the sections below describe the only network of the agent. With it, each network is a section, and everything that is of one network stands in it: [interface] has no address, vni, mode, mtu and routes then, [[peer]] no allowed_ips and local_ips, and the sections below are named [network.switch], [[network.port]], [[network.neighbour]] and [[network.station]].',
+    keys: withValues(NETWORK, NETWORK_FIELDS),
+  },
+  {
+    title: '[[network.peer]]',
+    about: 'Who is in the network. Without any, all peers are, with no allowed_ips; with some, only those.',
+    keys: withValues(NETWORK_PEER, NETWORK_PEER_FIELDS),
+  },
+  {
+    title: '[switch]',
+    about: `How an l2 network forwards. ${IN_NETWORK} [network.switch].`,
+    keys: withValues(SWITCH, SWITCH_FIELDS),
+  },
+  {
+    title: '[[port]] type = "unix"',
+    about: `A virtual machine, by Unix datagram sockets that carry a frame a datagram, as QEMU's -netdev dgram does. ${IN_NETWORK} [[network.port]].`,
+    keys: withValues(UNIX, PORT_FIELDS.unix),
+  },
+  {
+    title: '[[port]] type = "interface"',
+    about:
+      'A segment of this host that joins an l2 network: one end of a veth pair, a bridge, a network card.',
+    keys: withValues(INTERFACE, PORT_FIELDS.interface),
+  },
+  {
+    title: '[[port]] type = "vxlan"',
+    about:
+      'A VXLAN segment (RFC 7348) that joins an l2 network. At least one of remotes, group and learn_remotes must be set.',
+    keys: withValues(VXLAN, PORT_FIELDS.vxlan),
+  },
+  {
+    title: '[[neighbour]]',
+    about: `What ARP and neighbour discovery of an l2 network need not find out. ${IN_NETWORK} [[network.neighbour]].`,
+    keys: withValues(NEIGHBOUR, NEIGHBOUR_FIELDS),
+  },
+  {
+    title: '[[station]]',
+    about: `A MAC address of an l2 network that is not learned but always there. ${IN_NETWORK} [[network.station]].`,
+    keys: withValues(STATION, STATION_FIELDS),
+  },
+];
