@@ -5,6 +5,13 @@ import { z } from 'zod';
 /** Longest path that a socket address takes, in bytes. @see unix(7) */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
+/** 1 to 63 characters without spaces, and not like an option. */
+export const PORT_NAME = /^[^\s\p{C}-][^\s\p{C}]{0,62}$/u;
+/** The kernel's rule, with bytes for characters. @see dev_valid_name() in net/core/dev.c */
+export const DEVICE_NAME = /^(?!\.{1,2}$)[^\s/:]{1,15}$/;
+/** Permissions of a socket, octal. */
+export const SOCKET_MODE = /^0?[0-7]{3}$/;
+
 export const MAX_VNI = 0xff_ffff;
 export const MAX_STATIONS = 1_000_000;
 /** As config and kernel have it: what IPv4 needs (RFC 791) to what a frame can be long. */
@@ -16,10 +23,10 @@ const SOCKET_PATH = z
   .startsWith('/')
   .refine((path) => Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES);
 const ADDRESS = z.string().refine((text) => isIP(text) !== 0 && !text.includes('%'));
-const DEVICE = z.string().min(1).max(15);
+const DEVICE = z.string().regex(DEVICE_NAME);
 
 const COMMON = {
-  name: z.string().regex(/^[^\s\p{C}-][^\s\p{C}]{0,62}$/u),
+  name: z.string().regex(PORT_NAME),
   max_stations: z.int().min(1).max(MAX_STATIONS).optional(),
 };
 
@@ -30,11 +37,7 @@ export const PORT_SPEC = z.discriminatedUnion('type', [
     path: SOCKET_PATH,
     /** Socket of the guest; left out, frames go to whoever sent last. */
     remote: SOCKET_PATH.optional(),
-    /** Permissions of the socket, octal. */
-    mode: z
-      .string()
-      .regex(/^0?[0-7]{3}$/)
-      .optional(),
+    mode: z.string().regex(SOCKET_MODE).optional(),
     mtu: z.int().min(PORT_MTU.min).max(PORT_MTU.max).optional(),
   }),
   z.object({ type: z.literal('interface'), ...COMMON, device: DEVICE }),
