@@ -2,31 +2,66 @@
 import pc from 'picocolors';
 import { columns } from './columns.ts';
 import { formatAge, formatBytes, formatLatency, printable } from './format.ts';
-import type { PeerStatus, SaStatus, Status } from './status-schema.ts';
+import type { NetworkStatus, PeerStatus, SaStatus, Status } from './status-schema.ts';
 import { type Colors, indent, rows } from './text-blocks.ts';
 
 /** @returns several lines, the last one ended. */
 export function renderStatus(status: Status, colors: boolean): string {
   const c = pc.createColors(colors);
-  const sections = [
-    interfaceLines(status, c),
-    ...status.peers.map((peer) => peerLines(peer, c)),
-    dropLines(status, c),
-  ];
+  const sections = [interfaceLines(status, c), ...networkSections(status, c), dropLines(status, c)];
   return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+/** Each network with its peers; one L3 network is told by the interface itself. */
+function networkSections(status: Status, c: Colors): string[][] {
+  const networks = ownNetworks(status);
+  const named = new Set(networks.map(({ name }) => name));
+  const peers = (wanted: (peer: PeerStatus) => boolean) =>
+    status.peers.filter(wanted).map((peer) => peerLines(peer, c));
+  return [
+    ...networks.flatMap((network) => [
+      networkLines(network, networks.length === 1 ? mtu(status.interface) : String(network.mtu), c),
+      ...peers((peer) => peer.network === network.name),
+    ]),
+    ...peers(({ network }) => network === undefined || !named.has(network)),
+  ];
+}
+
+/** Networks that have something to tell that the interface has not. */
+function ownNetworks({ networks = [] }: Status): readonly NetworkStatus[] {
+  return networks.length > 1 || networks.some(({ mode }) => mode === 'l2') ? networks : [];
+}
+
+/** @param mtuText What is said about its MTU: a reason is known of the only network's. */
+function networkLines(network: NetworkStatus, mtuText: string, c: Colors): string[] {
+  const isL2 = network.mode === 'l2';
+  return [
+    `${c.green(c.bold('network'))}: ${c.green(printable(network.name))}`,
+    ...rows(c, [
+      ['vni', String(network.vni)],
+      ['mode', network.mode],
+      ['interface', network.interface ?? '(none)'],
+      ['addresses', network.addresses.join(', ') || '(none)'],
+      ['mtu', mtuText],
+      ['ports', isL2 || network.ports > 0 ? String(network.ports) : null],
+      ['stations', isL2 ? `${network.stations} of at most ${network.max_stations}` : null],
+      ['neighbours', isL2 || network.neighbours > 0 ? String(network.neighbours) : null],
+    ]),
+  ];
 }
 
 function interfaceLines(status: Status, c: Colors): string[] {
   const own = status.interface;
+  const alone = ownNetworks(status).length === 0;
   return [
     `${c.green(c.bold('interface'))}: ${c.green(own.name)}`,
     ...rows(c, [
       ['public key', own.public_key],
-      ['vni', String(own.vni)],
-      ['addresses', own.addresses.join(', ') || '(none)'],
+      ['vni', alone ? String(own.vni) : null],
+      ['addresses', alone ? own.addresses.join(', ') || '(none)' : null],
       ['listening', `${own.listen}, data ${own.listen_port}, control ${own.control_port}`],
       ['control', control(own.control)],
-      ['mtu', mtu(own)],
+      ['mtu', alone ? mtu(own) : null],
       ['queues', String(own.queues)],
       ['crypto', own.aead],
       ['offloads', offloads(own.offloads)],

@@ -22,7 +22,7 @@ export async function openMonitoring(
     aead: network.pool.aead,
     carrier: network.control.carrier,
     startedAtMs: service.startedAtMs,
-    snapshot: () => readMetrics(network),
+    snapshot: () => readMetrics(service, network),
   });
   network.observer.recordTo(metrics);
   const monitor = await openMonitorPatiently(
