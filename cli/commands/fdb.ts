@@ -30,7 +30,7 @@ function addAdd(fdb: Command, context: CliContext): void {
   const add = fdb
     .command('add')
     .description(
-      'add a static entry, which is never learned over; it lives until the agent ends, [[station]] in the config for good',
+      'add a static entry, which is never learned over; it lives until the agent ends: [[station]] in the config keeps one for good',
     )
     .argument('<MAC>', 'address of the station')
     .option('-p, --port <PORT>', 'the station is behind this port of this host')

@@ -25,7 +25,7 @@ const collect = (value: string, before: readonly string[] = []): string[] => [..
 function addAdd(port: Command, context: CliContext): void {
   const add = port
     .command('add')
-    .description('add a port; it lives until the agent ends, [[port]] in the config for good')
+    .description('add a port; it lives until the agent ends: [[port]] in the config keeps one for good')
     .addOption(
       new Option('-t, --type <TYPE>', 'what the port is')
         .choices(['unix', 'interface', 'vxlan'])
