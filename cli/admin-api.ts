@@ -1,5 +1,6 @@
 /** What can be asked of a running agent: the answers of its admin socket. */
 import { z } from 'zod';
+import type { L2Api } from './admin-l2-api.ts';
 import type { Status } from './status-schema.ts';
 
 const SPI = z.string().regex(/^[0-9a-f]{8}$/);
@@ -59,6 +60,8 @@ export interface AgentApi {
   reload(): Promise<ReloadReport>;
   /** Tells what `file` would change. @throws {ConfigError} */
   plan(file: string): Promise<ReloadReport>;
+  /** @throws {Error} with a stable `code` while the agent is not ready for such questions. */
+  readonly l2: L2Api;
   /** Starts the shutdown and returns at once. */
   down(): void;
 }

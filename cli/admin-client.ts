@@ -12,10 +12,19 @@ import {
   type ReloadReport,
 } from './admin-api.ts';
 import { AdminCode, AdminError, ERROR_BODY } from './admin-error.ts';
+import type { L2Api } from './admin-l2-api.ts';
+import { l2Client } from './admin-l2-routes.ts';
 import { RUN_DIR } from './run-dir.ts';
 import { STATUS, type Status } from './status-schema.ts';
 
-const TIMEOUT_MS = { info: 2000, status: 5000, plan: 10_000, reload: 60_000, rekey: 120_000 } as const;
+const TIMEOUT_MS = {
+  info: 2000,
+  status: 5000,
+  plan: 10_000,
+  l2: 20_000,
+  reload: 60_000,
+  rekey: 120_000,
+} as const;
 
 export function socketPath(name: string, dir: string = RUN_DIR): string {
   return join(dir, `${name}.sock`);
@@ -41,6 +50,9 @@ interface Answer {
 /** One agent. Every method rejects with AdminError, also with the codes of the agent's own errors. */
 export class AdminClient {
   readonly name: string;
+  readonly l2: L2Api = l2Client((path, answer, request) =>
+    this.#ask('POST', path, answer, TIMEOUT_MS.l2, request),
+  );
   readonly #dir: string;
   readonly #path: string;
 

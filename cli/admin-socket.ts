@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { AgentApi, AgentInfo } from './admin-api.ts';
 import { AdminClient, socketPath } from './admin-client.ts';
 import { AdminCode, AdminError, toErrorBody } from './admin-error.ts';
+import { L2_ROUTES } from './admin-l2-routes.ts';
 import { RUN_DIR } from './run-dir.ts';
 
 const MAX_BODY_BYTES = 65_536;
@@ -116,12 +117,15 @@ async function serve(
 ): Promise<void> {
   try {
     const body = await readJson(incoming);
-    const route = ROUTES[`${incoming.method} ${incoming.url}`];
-    if (route === undefined) {
-      const what = `the agent knows no ${incoming.method} ${incoming.url}`;
-      respond(response, 404, toErrorBody(new AdminError(AdminCode.protocol, what)));
-    } else {
+    const name = `${incoming.method} ${incoming.url}`;
+    const [route, l2Route] = [ROUTES[name], L2_ROUTES[name]];
+    if (route !== undefined) {
       respond(response, 200, await route(body, options));
+    } else if (l2Route !== undefined) {
+      respond(response, 200, await l2Route(body, options.api.l2));
+    } else {
+      const what = `the agent knows no ${name}`;
+      respond(response, 404, toErrorBody(new AdminError(AdminCode.protocol, what)));
     }
   } catch (error) {
     const refused = error instanceof z.ZodError || error instanceof SyntaxError;

@@ -47,10 +47,12 @@ export function errorLines(error: unknown): string[] {
 
 export function exitCodeOf(error: unknown): Exit {
   if (error instanceof CliError || error instanceof SilentExit) return error.exit;
-  return error instanceof Error && isOperational(error) && error.code === 'ERR_ICX_CONFIG'
-    ? Exit.usage
-    : Exit.failed;
+  const usage = error instanceof Error && isOperational(error) && USAGE_CODES.has(error.code);
+  return usage ? Exit.usage : Exit.failed;
 }
+
+/** Of errors that come from an agent, which knows no exit codes. */
+const USAGE_CODES: ReadonlySet<string> = new Set(['ERR_ICX_CONFIG', 'ERR_ICX_USAGE']);
 
 /** Behind "icx: " a sentence goes on; names such as TUN keep their capitals. */
 function lowerFirst(text: string): string {

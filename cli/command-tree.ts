@@ -11,11 +11,17 @@ export function visibleCommands(command: Command): Command[] {
   return commands.filter((child) => child.name() !== 'help');
 }
 
-/** @throws {CliError} when there is no such command. */
-export function findCommand(program: Command, name: string): Command {
-  const command = visibleCommands(program).find((candidate) => candidate.name() === name);
+/** The words that call a command: "icx", "fdb", "add". */
+export function commandPath(command: Command): string[] {
+  return command.parent === null ? [command.name()] : [...commandPath(command.parent), command.name()];
+}
+
+/** @throws {CliError} when `parent`, the program or a command, has no such command. */
+export function findCommand(parent: Command, name: string): Command {
+  const command = visibleCommands(parent).find((candidate) => candidate.name() === name);
   if (command !== undefined) return command;
-  throw new CliError(`there is no command ${name}`, 'icx --help lists them', Exit.usage);
+  const path = commandPath(parent).join(' ');
+  throw new CliError(`there is no command ${name}`, `${path} --help lists them`, Exit.usage);
 }
 
 export function visibleOptions(command: Command): Option[] {

@@ -1,7 +1,7 @@
 /** Manual pages in roff, made from the command definitions. */
 import type { Argument, Command } from 'commander';
 import { DROP_TABLE } from '../dataplane/path/drop.ts';
-import { visibleCommands, visibleOptions } from './command-tree.ts';
+import { commandPath, visibleCommands, visibleOptions } from './command-tree.ts';
 import { CONFIG_EXAMPLES, type ConfigExample } from './config/examples.ts';
 import { CONFIG_HELP } from './config/help.ts';
 import { VERSION } from './version.ts';
@@ -28,25 +28,16 @@ const EXIT_STATUS = [
   ['2', 'Wrong usage, or an error in the config.'],
 ] as const;
 
-/** The page of the program or of one of its commands. @see man(7) */
+/** The page of the program or of one of its commands, with the commands below that. @see man(7) */
 export function manPage(command: Command): string {
-  const path = command.parent === null ? [command.name()] : [command.parent.name(), command.name()];
+  const path = commandPath(command);
   const sections = [
     `.TH ${quote(path.join('-').toUpperCase())} 1 "" ${quote(`icx ${VERSION}`)} "icx manual"`,
     section('NAME', `${escapeRoff(path.join('-'))} \\- ${escapeRoff(command.description())}`),
-    section('SYNOPSIS', `.B ${escapeRoff(path.join(' '))}\n${escapeRoff(command.usage())}`),
-    entries(
-      'COMMANDS',
-      visibleCommands(command).map((child) => [childName(child), child.description()]),
-    ),
-    entries(
-      'ARGUMENTS',
-      command.registeredArguments.map((argument) => [argument.name(), argumentText(argument)]),
-    ),
-    entries(
-      'OPTIONS',
-      visibleOptions(command).map((option) => [option.flags, option.description]),
-    ),
+    section('SYNOPSIS', synopsis(command)),
+    commands(command),
+    entries('ARGUMENTS', argumentEntries(command)),
+    entries('OPTIONS', optionEntries(command)),
     ...more(command.name()),
     entries('EXIT STATUS', EXIT_STATUS),
     entries('ENVIRONMENT', ENVIRONMENT),
@@ -88,6 +79,45 @@ export function configPage(): string {
   return `${sections.join('\n')}\n`;
 }
 
+type Entry = readonly [term: string, text: string];
+
+/** A command that only groups others shows how those are called. */
+function synopsis(command: Command): string {
+  const children = command.parent === null ? [] : visibleCommands(command);
+  return (children.length === 0 ? [command] : children)
+    .map((shown) => `.B ${escapeRoff(commandPath(shown).join(' '))}\n${escapeRoff(shown.usage())}`)
+    .join('\n.br\n');
+}
+
+/** The program's commands have pages of their own; those of a command are told on its page. */
+function commands(command: Command): string {
+  const children = visibleCommands(command);
+  if (command.parent === null) {
+    return entries(
+      'COMMANDS',
+      children.map((child) => [childName(child), child.description()]),
+    );
+  }
+  return children.length === 0 ? '' : section('COMMANDS', children.map(subsection).join('\n'));
+}
+
+function subsection(command: Command): string {
+  const words = escapeRoff(commandPath(command).join(' '));
+  const parts = [...argumentEntries(command), ...optionEntries(command)];
+  return `.SS ${quote(words)}\n${escapeRoff(command.description())}\n${terms(parts)}`;
+}
+
+function argumentEntries(command: Command): Entry[] {
+  return command.registeredArguments.map((argument) => [argument.name(), argumentText(argument)]);
+}
+
+function optionEntries(command: Command): Entry[] {
+  return visibleOptions(command).map(({ flags, description, argChoices }) => [
+    flags,
+    argChoices === undefined ? description : `${description} (${argChoices.join(', ')})`,
+  ]);
+}
+
 function childName(child: Command): string {
   return [child.name(), child.usage().replace('[options]', '').trim()].join(' ').trim();
 }
@@ -108,10 +138,9 @@ function section(title: string, text: string): string {
 }
 
 /** @param about Text before the list. */
-function entries(title: string, list: readonly (readonly [string, string])[], about = ''): string {
+function entries(title: string, list: readonly Entry[], about = ''): string {
   if (list.length === 0) return '';
-  const items = list.map(([term, text]) => `.TP\n.B ${escapeRoff(term)}\n${escapeRoff(text)}`);
-  return section(title, [...(about === '' ? [] : [escapeRoff(about)]), ...items].join('\n'));
+  return section(title, [...(about === '' ? [] : [escapeRoff(about)]), terms(list)].join('\n'));
 }
 
 function example({ title, about, commands, toml }: ConfigExample): string {
@@ -126,6 +155,10 @@ function example({ title, about, commands, toml }: ConfigExample): string {
 
 function asItStands(text: string): string {
   return `.nf\n${text.split('\n').map(escapeRoff).join('\n')}\n.fi`;
+}
+
+function terms(list: readonly Entry[]): string {
+  return list.map(([term, text]) => `.TP\n.B ${escapeRoff(term)}\n${escapeRoff(text)}`).join('\n');
 }
 
 /** Text that roff prints as it stands: a leading dot or quote would be a request. */

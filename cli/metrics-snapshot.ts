@@ -19,9 +19,12 @@ export interface SaSnapshot {
   readonly budgetUsedRatio: number;
 }
 
-/** Null stands for "not known yet": no sample is exported. */
+/** One peer in one network. Null stands for "not known yet": no sample is exported. */
 export interface PeerSnapshot {
   readonly name: string;
+  /** Value of the label `interface`: the network's device, or the agent's name where it has none. */
+  readonly network: string;
+  readonly vni: number;
   readonly up: boolean;
   readonly rxPackets: number;
   readonly rxBytes: number;
@@ -43,9 +46,60 @@ export interface QueueSnapshot {
   readonly txPackets: number;
 }
 
+/** Why a station was not learned: cap of its port, of the table, too many moves, a static entry. */
+export const REFUSAL_REASONS = ['port_full', 'table_full', 'moves', 'static'] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** The switch of an L2 network. */
+export interface SwitchSnapshot {
+  readonly stations: number;
+  readonly maxStations: number;
+  readonly learned: number;
+  readonly moved: number;
+  readonly aged: number;
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+  /** Frames to one port. */
+  readonly forwarded: number;
+  /** Frames to several ports, or to whom nobody knew. */
+  readonly flooded: number;
+  /** Frames by reason: every one there is, those that never happened with 0. */
+  readonly drops: Readonly<Record<string, number>>;
+  readonly multicastGroups: number;
+}
+
+/** A port of this host; what peers carry is in their own snapshots. */
+export interface PortSnapshot {
+  readonly name: string;
+  /** As in the config: "tap", "unix", … */
+  readonly type: string;
+  readonly up: boolean;
+  /** From the port into the network. */
+  readonly rxFrames: number;
+  readonly rxBytes: number;
+  readonly rxDropped: number;
+  /** From the network to the port. */
+  readonly txFrames: number;
+  readonly txBytes: number;
+  readonly txDropped: number;
+}
+
+/** A network with ports or neighbours; one L3 network with a device alone has no such series. */
+export interface NetworkSnapshot {
+  /** Value of the label `interface`: the network's device, or the agent's name where it has none. */
+  readonly network: string;
+  readonly vni: number;
+  /** Null in L3. */
+  readonly switch: SwitchSnapshot | null;
+  readonly neighbours: number;
+  /** Questions answered in place of a peer's station. */
+  readonly suppressed: { readonly arp: number; readonly nd: number };
+  readonly ports: readonly PortSnapshot[];
+}
+
 /** All numbers grow from 0 at the agent's start, but the ages and what is per SA. */
 export interface MetricsSnapshot {
   readonly peers: readonly PeerSnapshot[];
+  readonly networks: readonly NetworkSnapshot[];
   readonly queues: readonly QueueSnapshot[];
   readonly rx: DirectionTotals;
   readonly tx: DirectionTotals;

@@ -2,6 +2,8 @@
 import { type Counter, Registry } from 'prom-client';
 import { DROP_TABLE } from '../dataplane/path/drop.ts';
 import { defineMetrics, type MetricSet } from './metrics-definitions.ts';
+import { type NetworkLabels, networkLabels } from './metrics-labels.ts';
+import { NetworkMetrics } from './metrics-networks.ts';
 import {
   type DirectionTotals,
   type MetricsSnapshot,
@@ -13,8 +15,13 @@ import {
 } from './metrics-snapshot.ts';
 
 export interface MetricsOptions {
+  /** Of what is the agent's as a whole: its only network's, or the agent's own name. */
   readonly interfaceName: string;
-  readonly vni: number;
+  /**
+   * That of the only network; null where the agent starts with several. It stays when a reload adds
+   * or removes networks: a series that changed its labels would be another.
+   */
+  readonly vni: number | null;
   readonly version: string;
   /** AEAD implementation in use. */
   readonly aead: string;
@@ -26,11 +33,6 @@ export interface MetricsOptions {
   snapshot(): Promise<MetricsSnapshot>;
 }
 
-interface NetworkLabels {
-  readonly interface: string;
-  readonly vni: string;
-}
-
 const DIRECTIONS = ['rx', 'tx'] as const;
 
 /** The metrics of one agent. Counters are copied from shared memory at each scrape. */
@@ -40,12 +42,14 @@ export class Metrics {
   readonly #labels: NetworkLabels;
   readonly #registry = new Registry();
   readonly #metrics: MetricSet;
+  readonly #networks: NetworkMetrics;
   #running: Promise<string> | null = null;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    this.#labels = { interface: options.interfaceName, vni: String(options.vni) };
+    this.#labels = networkLabels(options.interfaceName, options.vni);
     this.#metrics = defineMetrics(this.#registry);
+    this.#networks = new NetworkMetrics(this.#registry);
     this.contentType = this.#registry.contentType;
     const { version, aead, carrier } = options;
     this.#metrics.buildInfo.set({ ...this.#labels, version, node: process.versions.node, aead, carrier }, 1);
@@ -82,6 +86,7 @@ export class Metrics {
     this.#fillTotals(snapshot);
     this.#fillQueues(snapshot);
     this.#fillPeers(snapshot.peers);
+    this.#networks.fill(snapshot.networks);
     return this.#registry.metrics();
   }
 
@@ -119,7 +124,7 @@ export class Metrics {
 
   #fillPeer(peer: PeerSnapshot): void {
     const m = this.#metrics;
-    const labels = { ...this.#labels, peer: peer.name };
+    const labels = { ...networkLabels(peer.network, peer.vni), peer: peer.name };
     const count = (metric: Counter, value: number) => metric.inc(labels, value);
     count(m.rxPackets, peer.rxPackets);
     count(m.rxBytes, peer.rxBytes);

@@ -6,9 +6,12 @@ import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDown } from './commands/down.ts';
+import { addFdb } from './commands/fdb.ts';
 import { addGenkey, addGenpsk } from './commands/genkey.ts';
 import { addHelp } from './commands/help.ts';
 import { addMan } from './commands/man.ts';
+import { addNeigh } from './commands/neigh.ts';
+import { addPort } from './commands/port.ts';
 import { addPubkey } from './commands/pubkey.ts';
 import { addRekey } from './commands/rekey.ts';
 import { addReload } from './commands/reload.ts';
@@ -23,6 +26,9 @@ const COMMANDS = [
   addRekey,
   addReload,
   addCheck,
+  addFdb,
+  addPort,
+  addNeigh,
   addGenkey,
   addPubkey,
   addGenpsk,

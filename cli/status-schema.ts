@@ -45,6 +45,22 @@ const PEER = z.object({
   sas: z.object({ rx: z.array(SA), tx: z.array(TX_SA) }),
   last_rx_at: instant().nullable().describe('last authenticated packet'),
   last_error: z.string().nullable(),
+  // Agents that ran before an update don't say.
+  network: z.string().optional().describe('name of the network that this membership is of'),
+  vni: z.int().optional(),
+});
+
+const NETWORK = z.object({
+  name: z.string(),
+  vni: z.int(),
+  mode: z.enum(['l3', 'l2']),
+  interface: z.string().nullable().describe('its device on this host; null where it has ports alone'),
+  mtu: z.int(),
+  addresses: z.array(z.string()),
+  ports: z.int().min(0).describe('beside the device and the peers'),
+  stations: z.int().min(0).describe('entries of the forwarding database; 0 in l3'),
+  max_stations: z.int().min(0).describe('0 in l3'),
+  neighbours: z.int().min(0).describe('IP addresses whose MAC address is known'),
 });
 
 const INTERFACE = z.object({
@@ -79,13 +95,15 @@ export const STATUS = z.object({
   pid: z.int(),
   uptime_seconds: seconds(),
   interface: INTERFACE,
-  peers: z.array(PEER),
+  peers: z.array(PEER).describe('a peer in several networks stands here once for each'),
+  networks: z.array(NETWORK).optional(),
   totals: z.object({ rx: DIRECTION, tx: DIRECTION }),
   drops: z.object({ rx: DROPS, tx: DROPS }).describe('packets by reason'),
 });
 
 export type Status = z.infer<typeof STATUS>;
 export type PeerStatus = Status['peers'][number];
+export type NetworkStatus = z.infer<typeof NETWORK>;
 export type SaStatus = PeerStatus['sas']['rx'][number];
 export type TxSaStatus = PeerStatus['sas']['tx'][number];
 

@@ -1,55 +1,67 @@
 /** `icx status` for people, laid out as `wg show` is. */
-import Table from 'cli-table3';
 import pc from 'picocolors';
+import { columns } from './columns.ts';
 import { formatAge, formatBytes, formatLatency, printable } from './format.ts';
-import type { PeerStatus, Status } from './status-schema.ts';
-
-type Colors = ReturnType<typeof pc.createColors>;
-type Row = readonly [label: string, value: string | null];
-
-/** No borders: columns alone, indented under their heading. */
-const BARE = Object.fromEntries(
-  [
-    'top',
-    'top-mid',
-    'top-left',
-    'top-right',
-    'bottom',
-    'bottom-mid',
-    'bottom-left',
-    'bottom-right',
-    'left',
-    'left-mid',
-    'mid',
-    'mid-mid',
-    'right',
-    'right-mid',
-    'middle',
-  ].map((part) => [part, '']),
-);
+import type { NetworkStatus, PeerStatus, SaStatus, Status } from './status-schema.ts';
+import { type Colors, indent, rows } from './text-blocks.ts';
 
 /** @returns several lines, the last one ended. */
 export function renderStatus(status: Status, colors: boolean): string {
   const c = pc.createColors(colors);
-  const sections = [
-    interfaceLines(status, c),
-    ...status.peers.map((peer) => peerLines(peer, c)),
-    dropLines(status, c),
-  ];
+  const sections = [interfaceLines(status, c), ...networkSections(status, c), dropLines(status, c)];
   return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+/** Each network with its peers; one L3 network is told by the interface itself. */
+function networkSections(status: Status, c: Colors): string[][] {
+  const networks = ownNetworks(status);
+  const named = new Set(networks.map(({ name }) => name));
+  const peers = (wanted: (peer: PeerStatus) => boolean) =>
+    status.peers.filter(wanted).map((peer) => peerLines(peer, c));
+  return [
+    ...networks.flatMap((network) => [
+      networkLines(network, networks.length === 1 ? mtu(status.interface) : String(network.mtu), c),
+      ...peers((peer) => peer.network === network.name),
+    ]),
+    ...peers(({ network }) => network === undefined || !named.has(network)),
+  ];
+}
+
+/** Networks that have something to tell that the interface has not. */
+function ownNetworks({ networks = [] }: Status): readonly NetworkStatus[] {
+  return networks.length > 1 || networks.some(({ mode }) => mode === 'l2') ? networks : [];
+}
+
+/** @param mtuText What is said about its MTU: a reason is known of the only network's. */
+function networkLines(network: NetworkStatus, mtuText: string, c: Colors): string[] {
+  const isL2 = network.mode === 'l2';
+  return [
+    `${c.green(c.bold('network'))}: ${c.green(printable(network.name))}`,
+    ...rows(c, [
+      ['vni', String(network.vni)],
+      ['mode', network.mode],
+      ['interface', network.interface ?? '(none)'],
+      ['addresses', network.addresses.join(', ') || '(none)'],
+      ['mtu', mtuText],
+      ['ports', isL2 || network.ports > 0 ? String(network.ports) : null],
+      ['stations', isL2 ? `${network.stations} of at most ${network.max_stations}` : null],
+      ['neighbours', isL2 || network.neighbours > 0 ? String(network.neighbours) : null],
+    ]),
+  ];
 }
 
 function interfaceLines(status: Status, c: Colors): string[] {
   const own = status.interface;
+  const alone = ownNetworks(status).length === 0;
   return [
     `${c.green(c.bold('interface'))}: ${c.green(own.name)}`,
     ...rows(c, [
       ['public key', own.public_key],
-      ['vni', String(own.vni)],
-      ['addresses', own.addresses.join(', ') || '(none)'],
+      ['vni', alone ? String(own.vni) : null],
+      ['addresses', alone ? own.addresses.join(', ') || '(none)' : null],
       ['listening', `${own.listen}, data ${own.listen_port}, control ${own.control_port}`],
       ['control', control(own.control)],
-      ['mtu', mtu(own)],
+      ['mtu', alone ? mtu(own) : null],
       ['queues', String(own.queues)],
       ['crypto', own.aead],
       ['offloads', offloads(own.offloads)],
@@ -120,49 +132,32 @@ function path(peer: PeerStatus): string | null {
 function saLines(peer: PeerStatus, c: Colors): string[] {
   const { rx, tx } = peer.sas;
   if (rx.length + tx.length === 0) return [];
-  const table = bareTable(['', 'spi', 'lane', 'age', 'packets', 'budget used'], c);
-  for (const sa of rx)
-    table.push(['rx', sa.spi, String(sa.lane), formatAge(sa.age_seconds), String(sa.packets), '']);
-  for (const sa of tx) {
-    const used = `${(sa.budget_used_ratio * 100).toFixed(2)} %`;
-    table.push(['tx', sa.spi, String(sa.lane), formatAge(sa.age_seconds), String(sa.packets), used]);
-  }
-  return [`  ${c.bold('security associations')}:`, indent(table.toString())];
+  const head = ['', 'spi', 'lane', 'age', 'packets', 'budget used'];
+  const table = [
+    ...rx.map((sa) => ['rx', ...saCells(sa), '']),
+    ...tx.map((sa) => ['tx', ...saCells(sa), `${(sa.budget_used_ratio * 100).toFixed(2)} %`]),
+  ];
+  return [`  ${c.bold('security associations')}:`, ...indent(columns(head, table, c))];
+}
+
+function saCells({ spi, lane, age_seconds: age, packets }: SaStatus): string[] {
+  return [spi, String(lane), formatAge(age), String(packets)];
 }
 
 /** Reasons that never happened are left out. */
 function dropLines(status: Status, c: Colors): string[] {
-  const table = bareTable(['', 'reason', 'packets'], c);
-  for (const direction of ['rx', 'tx'] as const) {
-    for (const [reason, packets] of Object.entries(status.drops[direction])) {
-      if (packets > 0) table.push([direction, reason, String(packets)]);
-    }
-  }
+  const dropped = (['rx', 'tx'] as const).flatMap((direction) =>
+    Object.entries(status.drops[direction])
+      .filter(([, packets]) => packets > 0)
+      .map(([why, packets]) => [direction, why, String(packets)]),
+  );
   const { rx, tx } = status.totals;
   const totals = rows(c, [
     ['rx', `${rx.received} received, ${rx.delivered} delivered`],
     ['tx', `${tx.received} received, ${tx.delivered} delivered`],
   ]);
+  const table = columns(['', 'reason', 'packets'], dropped, c);
   const drops =
-    table.length === 0 ? [`  ${c.bold('drops')}: none`] : [`  ${c.bold('drops')}:`, indent(table.toString())];
+    dropped.length === 0 ? [`  ${c.bold('drops')}: none`] : [`  ${c.bold('drops')}:`, ...indent(table)];
   return [c.bold('packets:'), ...totals, ...drops];
-}
-
-function bareTable(head: readonly string[], c: Colors): Table.Table {
-  return new Table({
-    head: head.map((text) => c.dim(text)),
-    chars: BARE,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-  });
-}
-
-function indent(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => `    ${line.trimEnd()}`)
-    .join('\n');
-}
-
-function rows(c: Colors, entries: readonly Row[]): string[] {
-  return entries.flatMap(([label, value]) => (value === null ? [] : [`  ${c.bold(label)}: ${value}`]));
 }

@@ -2,6 +2,7 @@
 import { systemClock } from '../../controlplane/clock.ts';
 import { type Identity, identityFromSeed } from '../../controlplane/identity.ts';
 import type { AgentApi, Change, PeerRekey, RekeyReport, ReloadReport } from '../admin-api.ts';
+import type { L2Api } from '../admin-l2-api.ts';
 import { CliError } from '../cli-error.ts';
 import { diffConfig } from '../config/diff.ts';
 import { networksInForce } from '../config/diff-networks.ts';
@@ -10,6 +11,7 @@ import type { Config } from '../config/types.ts';
 import type { Logger } from '../logger.ts';
 import { formatSpi, type Status } from '../status-schema.ts';
 import type { Network } from './network.ts';
+import { NO_L2 } from './no-l2.ts';
 import { readStatus } from './readings.ts';
 
 type RekeyOutcome = Awaited<ReturnType<Network['control']['rekey']>>[number];
@@ -83,6 +85,11 @@ export class AgentService implements AgentApi {
     const { next, changes } = this.#compare(file);
     for (const peer of next.peers) peer.presharedKey?.fill(0);
     return { interface: this.#config.interface.name, applied: false, changes };
+  }
+
+  get l2(): L2Api {
+    this.#running();
+    return NO_L2;
   }
 
   down(): void {

@@ -15,6 +15,7 @@ export function buildMetrics(
   const drops = dropsByReason(totals);
   return {
     peers: peers.map(peerSnapshot),
+    networks: [],
     queues: blocks.map((block, queue) => {
       const { rxPackets, txPackets } = CounterBlock.sumAll([block]);
       return { queue, rxPackets, txPackets };
@@ -24,7 +25,8 @@ export function buildMetrics(
   };
 }
 
-function peerSnapshot({ config, control, progress, pathMtuBytes }: PeerReading): PeerSnapshot {
+function peerSnapshot(reading: PeerReading): PeerSnapshot {
+  const { config, control, progress, pathMtuBytes, network, vni } = reading;
   const budget = new Map(progress.txSas.map((sa) => [sa.spi, sa.budgetUsed]));
   const sas: SaSnapshot[] = [
     ...(control?.rx ?? []).map((sa) => ({
@@ -42,6 +44,8 @@ function peerSnapshot({ config, control, progress, pathMtuBytes }: PeerReading):
   ];
   return {
     name: config.name,
+    network,
+    vni,
     up: control?.state === 'up',
     rxPackets: progress.rxPackets,
     rxBytes: progress.rxBytes,

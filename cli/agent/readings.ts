@@ -11,7 +11,7 @@ import { buildStatus, type PeerReading } from './status-report.ts';
 
 export async function readStatus(service: AgentService, network: Network): Promise<Status> {
   const { pool, control, mtu } = network;
-  const peers = await readPeers(network);
+  const peers = await readPeers(service, network);
   return buildStatus(
     {
       config: service.config,
@@ -38,18 +38,21 @@ export async function readStatus(service: AgentService, network: Network): Promi
   );
 }
 
-export async function readMetrics(network: Network): Promise<MetricsSnapshot> {
-  const peers = await readPeers(network);
+export async function readMetrics(service: AgentService, network: Network): Promise<MetricsSnapshot> {
+  const peers = await readPeers(service, network);
   const { counters } = network.pool;
   return buildMetrics(CounterBlock.sumAll(counters), counters, peers);
 }
 
-async function readPeers(network: Network): Promise<PeerReading[]> {
+async function readPeers(service: AgentService, network: Network): Promise<PeerReading[]> {
+  const { name, vni } = service.config.interface;
   const { pool, control, mtu } = network;
   const states = new Map(control.status().map((state) => [state.slot, onWallClock(state)]));
   return await Promise.all(
     network.peers.entries().map(async ({ slot, config }) => ({
       config,
+      network: name,
+      vni,
       control: states.get(slot),
       progress: await pool.progress(slot),
       pathMtuBytes: mtu.byPeer.get(slot) ?? null,

@@ -5,7 +5,14 @@ import { type Endpoint, type PeerProgress, type SaProgress, Suite } from '../../
 import type { CounterTotals } from '../../dataplane/path/counter-totals.ts';
 import { DROP_TABLE } from '../../dataplane/path/drop.ts';
 import type { Config, PeerConfig } from '../config/types.ts';
-import { formatSpi, type PeerStatus, type SaStatus, type Status, type TxSaStatus } from '../status-schema.ts';
+import {
+  formatSpi,
+  type NetworkStatus,
+  type PeerStatus,
+  type SaStatus,
+  type Status,
+  type TxSaStatus,
+} from '../status-schema.ts';
 import { VERSION } from '../version.ts';
 
 /** What does not belong to a single peer. */
@@ -20,7 +27,10 @@ export interface AgentState {
   readonly totals: CounterTotals;
 }
 
+/** Of one peer in one network. */
 export interface PeerReading {
+  readonly network: string;
+  readonly vni: number;
   readonly config: PeerConfig;
   readonly control: ControlStatus | undefined;
   readonly progress: PeerProgress;
@@ -36,6 +46,7 @@ export function buildStatus(state: AgentState, peers: readonly PeerReading[], no
     uptime_seconds: seconds(nowMs - state.startedAtMs),
     interface: interfaceStatus(state),
     peers: peers.map((peer) => peerStatus(peer, nowMs)),
+    networks: [networkStatus(state)],
     totals: directionTotals(totals),
     drops: dropsByReason(totals),
   };
@@ -81,7 +92,24 @@ function interfaceStatus({ config, ...state }: AgentState): Status['interface'] 
   };
 }
 
-function peerStatus({ config, control, progress, pathMtuBytes }: PeerReading, nowMs: number): PeerStatus {
+/** The only network. */
+function networkStatus({ config: { interface: own }, mtuBytes }: AgentState): NetworkStatus {
+  return {
+    name: own.name,
+    vni: own.vni,
+    mode: 'l3',
+    interface: own.name,
+    mtu: mtuBytes,
+    addresses: [...own.addresses],
+    ports: 0,
+    stations: 0,
+    max_stations: 0,
+    neighbours: 0,
+  };
+}
+
+function peerStatus(reading: PeerReading, nowMs: number): PeerStatus {
+  const { config, control, progress, pathMtuBytes, network, vni } = reading;
   // The control plane lists the SAs in use; the data plane still has those in their grace time.
   // Each host numbers its own SPIs, so a sent one may equal a received one that is retired.
   const [rxAges, txAges] = [agesOf(control?.rx), agesOf(control?.tx)];
@@ -109,6 +137,8 @@ function peerStatus({ config, control, progress, pathMtuBytes }: PeerReading, no
     sas: { rx, tx },
     last_rx_at: progress.lastRxAtMs > 0 ? instant(progress.lastRxAtMs) : null,
     last_error: control?.lastError ?? null,
+    network,
+    vni,
   };
 }
 

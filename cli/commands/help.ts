@@ -6,8 +6,10 @@ export function addHelp(program: Command): void {
   program
     .command('help')
     .description('print help for a command')
-    .argument('[COMMAND]', 'the command; the overview by default')
-    .action((name: string | undefined) => {
-      (name === undefined ? program : findCommand(program, name)).outputHelp();
+    .argument('[COMMAND...]', 'the command; the overview by default')
+    .action((names: readonly string[]) => {
+      let command = program;
+      for (const name of names) command = findCommand(command, name);
+      command.outputHelp();
     });
 }

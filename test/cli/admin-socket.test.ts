@@ -19,6 +19,7 @@ import { AdminClient, listAgents, socketPath } from '../../cli/admin-client.ts';
 import { AdminError } from '../../cli/admin-error.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import { ConfigError } from '../../cli/config/config-error.ts';
+import { fakeL2 } from './fake-l2.ts';
 import { sampleStatus } from './sample-status.ts';
 
 const INFO = { interface: 'icx0', pid: 4711, version: '0.1.0' };
@@ -51,6 +52,7 @@ function api(changes: Partial<AgentApi> = {}): AgentApi {
       return { ...REPORT, applied: false };
     },
     down: () => calls.push(['down']),
+    l2: fakeL2(),
     ...changes,
   };
 }

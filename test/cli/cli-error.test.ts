@@ -20,6 +20,7 @@ const TABLE: readonly (readonly [string, unknown, string[], number])[] = [
     ['a:1: x', 'a:2: y'],
     2,
   ],
+  ['a wrong choice, told by an agent', new AdminError('ERR_ICX_USAGE', 'no', 'x'), ['icx: no; x'], 2],
   [
     'a transport error',
     new TransportError('ERR_ICX_TRANSPORT_BIND', 'cannot bind', 'h'),

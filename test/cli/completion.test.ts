@@ -46,6 +46,28 @@ describe('icx completion bash', () => {
     [['man', 'icx'], ['icx.toml']],
     [['check', 'icx8'], ['icx8.toml']],
     [['up', '--config', 'icx8'], ['icx8.toml']],
+    [['f'], ['fdb']],
+    [
+      ['fdb', ''],
+      ['show', 'add', 'del', 'flush'],
+    ],
+    [['fdb', '--'], ['--help']],
+    [['fdb', 'f'], ['flush']],
+    [['fdb', 'show', ''], ['icx7']],
+    [['fdb', 'show', '-i', ''], ['icx7']],
+    [['fdb', 'show', '--network', ''], []],
+    [
+      ['fdb', 'add', '02:42:ac:11:00:02', '--p'],
+      ['--port', '--peer'],
+    ],
+    [['fdb', 'del', 'ic'], []],
+    [['fdb', 'nothing', ''], []],
+    [
+      ['port', 'add', '--type', ''],
+      ['unix', 'interface', 'vxlan'],
+    ],
+    [['port', 'add', '--path', 'icx8'], ['icx8.toml']],
+    [['neigh', 'show', '--j'], ['--json']],
     [['nothing', ''], []],
   ])('offers for %j: %j', async (words, offers) => expect(await bashOffers(...words)).toEqual(offers));
 });
@@ -54,7 +76,19 @@ describe('icx completion', () => {
   test.each(SHELLS)('%s knows every command and option', async (shell) => {
     const { exit, stdout } = await cli.run(['completion', shell]);
     expect(exit).toBe(0);
-    for (const word of ['up', 'down', 'status', 'rekey', 'pubkey', 'man', 'json', 'config', 'schema']) {
+    for (const word of [
+      'up',
+      'down',
+      'status',
+      'rekey',
+      'pubkey',
+      'man',
+      'json',
+      'config',
+      'schema',
+      'flush',
+      'max-stations',
+    ]) {
       expect(stdout).toContain(word);
     }
     expect(stdout).not.toContain('demo-probe');

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import type { Status } from '../../cli/status-schema.ts';
 import { MAIN, requireDist } from '../support/dist.ts';
+import { fakeL2 } from './fake-l2.ts';
 import { sampleStatus } from './sample-status.ts';
 
 const PEERS = 1_000;
@@ -28,7 +29,14 @@ describe('main', () => {
     const never = () => Promise.reject(new Error('not asked for'));
     agent = await openAdminSocket({
       info: { interface: 'icx0', pid: process.pid, version: '0.1.0' },
-      api: { status: async () => longStatus(), rekey: never, reload: never, plan: never, down: () => {} },
+      api: {
+        status: async () => longStatus(),
+        rekey: never,
+        reload: never,
+        plan: never,
+        down: () => {},
+        l2: fakeL2(),
+      },
       dir,
     });
   });

@@ -82,7 +82,7 @@ describe('icx man', () => {
   test('writes all pages to a directory', async () => {
     const dir = join(cli.dir, 'man');
     expect(await cli.run(['man', '--dir', dir])).toEqual({ exit: 0, stdout: '', stderr: '' });
-    expect(readdirSync(join(dir, 'man1'))).toHaveLength(13);
+    expect(readdirSync(join(dir, 'man1'))).toHaveLength(16);
     expect(readdirSync(join(dir, 'man5'))).toEqual(['icx.toml.5']);
     expect(readFileSync(join(dir, 'man1/icx-rekey.1'), 'utf8')).toBe(
       (await cli.run(['man', 'rekey'])).stdout,
@@ -96,15 +96,24 @@ describe('icx man', () => {
     });
   });
 
-  test('is valid roff', async ({ skip }) => {
-    for (const page of ['rekey', 'icx.toml']) {
-      const { stdout } = await cli.run(['man', page]);
-      const groff = spawnSync('groff', ['-k', '-man', '-Tutf8', '-ww', '-z'], {
-        input: stdout,
-        encoding: 'utf8',
-      });
-      if (groff.error !== undefined) skip('groff is not installed');
-      expect([groff.status, groff.stderr]).toEqual([0, '']);
-    }
+  test('tells all commands of a group on its page', async () => {
+    const { stdout } = await cli.run(['man', 'fdb']);
+    expect(stdout).toContain(
+      '.SH "SYNOPSIS"\n.B icx fdb show\n[options] [NAME]\n.br\n.B icx fdb add\n[options] <MAC>\n.br\n',
+    );
+    expect(stdout).toContain('.SS "icx fdb add"\nadd a static entry, which is never learned over; it lives');
+    expect(stdout).toContain('\n.B MAC\naddress of the station\n.TP\n.B \\-p, \\-\\-port <PORT>\n');
+    expect((await cli.run(['man', 'port'])).stdout).toContain('what the port is (unix, interface, vxlan)');
+    expect((await cli.run(['man'])).stdout).toContain('\n.B fdb [command]\n');
+  });
+
+  test.for(['rekey', 'fdb', 'port', 'icx.toml'])('is valid roff: %s', async (page, { skip }) => {
+    const { stdout } = await cli.run(['man', page]);
+    const groff = spawnSync('groff', ['-k', '-man', '-Tutf8', '-ww', '-z'], {
+      input: stdout,
+      encoding: 'utf8',
+    });
+    if (groff.error !== undefined) skip('groff is not installed');
+    expect([groff.status, groff.stderr]).toEqual([0, '']);
   });
 });

@@ -2,24 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Metrics } from '../../cli/metrics.ts';
 import type { MetricsSnapshot, PeerSnapshot } from '../../cli/metrics-snapshot.ts';
 import { DROP_TABLE } from '../../dataplane/path/drop.ts';
-
-const PEER: PeerSnapshot = {
-  name: 'host-b',
-  up: true,
-  rxPackets: 10,
-  rxBytes: 1000,
-  txPackets: 20,
-  txBytes: 2000,
-  lastHandshakeAtMs: 1_700_000_000_500,
-  lastRxAtMs: 1_700_000_001_000,
-  rttSeconds: 0.0004,
-  pathMtuBytes: 1392,
-  sas: [
-    { direction: 'rx', lane: 0, ageSeconds: 5, budgetUsedRatio: 0 },
-    { direction: 'rx', lane: 0, ageSeconds: 125, budgetUsedRatio: 0 },
-    { direction: 'tx', lane: 1, ageSeconds: 5, budgetUsedRatio: 0.25 },
-  ],
-};
+import { parseExposition as parse } from './exposition.ts';
+import { PEER, snapshot } from './sample-metrics.ts';
 
 const NEW_PEER: PeerSnapshot = {
   ...PEER,
@@ -32,16 +16,6 @@ const NEW_PEER: PeerSnapshot = {
   sas: [],
 };
 
-function snapshot(changes: Partial<MetricsSnapshot> = {}): MetricsSnapshot {
-  return {
-    peers: [PEER],
-    queues: [{ queue: 0, rxPackets: 10, txPackets: 20 }],
-    rx: { received: 15, delivered: 10, keepalives: 2, drops: { replay: 3, auth_failed: 2 } },
-    tx: { received: 21, delivered: 20, keepalives: 1, drops: { no_route: 1 } },
-    ...changes,
-  };
-}
-
 function metrics(read: () => MetricsSnapshot): Metrics {
   return new Metrics({
     interfaceName: 'icx0',
@@ -52,24 +26,6 @@ function metrics(read: () => MetricsSnapshot): Metrics {
     startedAtMs: 1_700_000_000_000,
     snapshot: async () => read(),
   });
-}
-
-/** Exposition text as a map from "name{labels}" to value. @see the Prometheus text format 0.0.4 */
-function parse(text: string): Map<string, number> {
-  const samples = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    if (line === '' || line.startsWith('#')) continue;
-    const match = /^([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)$/.exec(line);
-    if (match === null) throw new Error(`not a sample: ${line}`);
-    const [, name, labels = '', value] = match;
-    const key = `${name}{${labels
-      .split(/,(?=[a-z_]+=")/)
-      .sort()
-      .join(',')}}`;
-    if (samples.has(key)) throw new Error(`twice: ${key}`);
-    samples.set(key, Number(value));
-  }
-  return samples;
 }
 
 const N = 'interface="icx0",vni="7"';

@@ -17,6 +17,9 @@ const COMMANDS = [
   'rekey',
   'reload',
   'check',
+  'fdb',
+  'port',
+  'neigh',
   'genkey',
   'pubkey',
   'genpsk',
@@ -46,6 +49,7 @@ describe('run()', () => {
   test('icx help says what --help does', async () => {
     expect(await cli.run(['help'])).toEqual(await cli.run(['--help']));
     expect(await cli.run(['help', 'up'])).toEqual(await cli.run(['up', '--help']));
+    expect(await cli.run(['help', 'fdb', 'add'])).toEqual(await cli.run(['fdb', 'add', '--help']));
   });
 
   test('shows help on stderr and fails without a command', async () => {
@@ -54,11 +58,19 @@ describe('run()', () => {
     expect(stderr).toContain('Usage: icx');
   });
 
+  test.each(['fdb', 'port', 'neigh'])('shows help on stderr and fails with %s alone', async (group) => {
+    const { exit, stdout, stderr } = await cli.run([group]);
+    expect([exit, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`Usage: icx ${group}`);
+  });
+
   test.each([
     ['an unknown command', ['statsu'], "icx: unknown command 'statsu' (Did you mean status?);"],
     ['an unknown option', ['status', '--jsno'], "icx: unknown option '--jsno' (Did you mean --json?);"],
     ['a missing argument', ['down'], "icx: missing required argument 'NAME';"],
     ['help for no command', ['help', 'nope'], 'icx: there is no command nope; icx --help lists them'],
+    ['help for nothing in a group', ['help', 'fdb', 'nope'], 'icx: there is no command nope; icx fdb --help'],
+    ['an unknown command in a group', ['fdb', 'shwo'], "icx: unknown command 'shwo' (Did you mean show?);"],
     ['a file where a name is wanted', ['up', '/x/icx0.toml'], 'icx: /x/icx0.toml is a file, not a name; use'],
     [
       'one argument too many',
@@ -79,7 +91,9 @@ describe('run()', () => {
 describe('buildProgram()', () => {
   test('describes every command, argument and option', () => {
     const program = buildProgram(processContext());
-    for (const command of program.commands) {
+    const all = program.commands.flatMap((command) => [command, ...command.commands]);
+    expect(all.map((command) => command.name())).toContain('flush');
+    for (const command of all) {
       expect(command.description(), command.name()).not.toBe('');
       for (const argument of command.registeredArguments) expect(argument.description).not.toBe('');
       for (const option of command.options) expect(option.description).not.toBe('');

@@ -45,6 +45,8 @@ export function sampleStatus(): Status {
         },
         last_rx_at: '2026-01-01T00:01:03.000Z',
         last_error: null,
+        network: 'icx0',
+        vni: 1,
       },
       {
         name: 'host-c',
@@ -61,6 +63,22 @@ export function sampleStatus(): Status {
         sas: { rx: [], tx: [] },
         last_rx_at: null,
         last_error: 'refused: \u001b[31mno such key\nreally',
+        network: 'icx0',
+        vni: 1,
+      },
+    ],
+    networks: [
+      {
+        name: 'icx0',
+        vni: 1,
+        mode: 'l3',
+        interface: 'icx0',
+        mtu: 1392,
+        addresses: ['10.77.0.1/24', 'fd77::1/64'],
+        ports: 0,
+        stations: 0,
+        max_stations: 0,
+        neighbours: 0,
       },
     ],
     totals: {

@@ -14,6 +14,12 @@ describe('STATUS', () => {
     expect(STATUS.parse(sampleStatus())).toEqual(sampleStatus());
   });
 
+  test('takes the status of an agent that names no networks', () => {
+    const { networks, ...older } = sampleStatus();
+    const peers = older.peers.map(({ network, vni, ...peer }) => peer);
+    expect(STATUS.parse({ ...older, peers })).toEqual({ ...older, peers });
+  });
+
   test('leaves out what it does not know, such as a key that slipped in', () => {
     const status = sampleStatus();
     const leaky = { ...status, interface: { ...status.interface, private_key: 'secret' } };
@@ -24,6 +30,7 @@ describe('STATUS', () => {
     ['another version', { version: 2 }],
     ['a negative uptime', { uptime_seconds: -1 }],
     ['no peers', { peers: undefined }],
+    ['a network of another kind', { networks: [{ ...sampleStatus().networks?.[0], mode: 'l4' }] }],
   ])('refuses %s', (_, change) => {
     expect(STATUS.safeParse({ ...sampleStatus(), ...change }).success).toBe(false);
   });

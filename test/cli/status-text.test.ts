@@ -1,6 +1,40 @@
 import { describe, expect, test } from 'vitest';
+import type { NetworkStatus, Status } from '../../cli/status-schema.ts';
 import { renderStatus } from '../../cli/status-text.ts';
 import { sampleStatus } from './sample-status.ts';
+
+/** An L3 and an L2 network with a common peer, and a peer of neither. */
+function severalNetworks(): Status {
+  const status = sampleStatus();
+  const [l3] = status.networks ?? [];
+  const [, quiet] = status.peers;
+  if (l3 === undefined || quiet === undefined) throw new TypeError('a network and two peers expected');
+  const l2: NetworkStatus = {
+    ...l3,
+    name: 'lan0',
+    vni: 7,
+    mode: 'l2',
+    interface: null,
+    addresses: [],
+    mtu: 1500,
+    ports: 3,
+    stations: 12,
+    max_stations: 16_384,
+    neighbours: 4,
+  };
+  const peer = (name: string, network?: string) => ({ ...quiet, name, network, last_error: null });
+  const peers = [peer('b', 'lan0'), peer('lost'), peer('b', 'icx0'), peer('c', 'lan0')];
+  return { ...status, networks: [l3, l2], peers };
+}
+
+const quietPeer = (name: string) => `peer: ${name}
+  public key: 7UkoxijRwsbq6QM4kFmVYSlZJzqcY/k2NsFGFKyHN9E=
+  state: waiting (for the peer to dial: it has no endpoint here)
+  endpoint: (not known yet)
+  allowed ips: (none)
+  latest handshake: (never)
+  transfer: 0 B received, 0 B sent
+`;
 
 describe('renderStatus()', () => {
   test('shows everything without colours', () => {
@@ -44,6 +78,66 @@ packets:
         reason  packets
     rx  replay  3
 `);
+  });
+
+  test('tells nothing more of one L3 network', () => {
+    const { networks, ...older } = sampleStatus();
+    expect(networks).toHaveLength(1);
+    expect(renderStatus(sampleStatus(), false)).toBe(renderStatus(older, false));
+  });
+
+  test('has a block for each of several networks, followed by its peers', () => {
+    const text = renderStatus(severalNetworks(), false);
+    expect(text.slice(text.indexOf('  up for'), text.indexOf('packets:\n'))).toBe(
+      `  up for: 1 hour, 1 minute, 1 second (pid 4711, icx 0.1.0)
+
+network: icx0
+  vni: 1
+  mode: l3
+  interface: icx0
+  addresses: 10.77.0.1/24, fd77::1/64
+  mtu: 1392
+
+${quietPeer('b')}
+network: lan0
+  vni: 7
+  mode: l2
+  interface: (none)
+  addresses: (none)
+  mtu: 1500
+  ports: 3
+  stations: 12 of at most 16384
+  neighbours: 4
+
+${quietPeer('b')}
+${quietPeer('c')}
+${quietPeer('lost')}
+`,
+    );
+    expect(text.slice(0, text.indexOf('  up for'))).toBe(`interface: icx0
+  public key: iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=
+  listening: 0.0.0.0, data 6081, control 6082
+  control: QUIC
+  queues: 2
+  crypto: OpenSSL 3.0.15 (node)
+  offloads: tso, gso_segments 64
+`);
+  });
+
+  test('has a block for one L2 network, and why it has its MTU', () => {
+    const { networks = [], ...status } = severalNetworks();
+    const text = renderStatus({ ...status, networks: networks.slice(1) }, false);
+    expect(text).toContain('network: lan0\n');
+    expect(text).toContain('  mtu: 1392 (route to 192.0.2.2 carries 1460 bytes)\n  ports: 3\n');
+    expect(text.match(/^ {2}mtu:/gm)).toHaveLength(1);
+  });
+
+  test('tells ports and neighbours of an L3 network that has some', () => {
+    const { networks = [], ...status } = severalNetworks();
+    const both = networks.map((network) => ({ ...network, mode: 'l3' as const }));
+    const text = renderStatus({ ...status, networks: both }, false);
+    expect(text).toContain('  mode: l3\n  interface: (none)\n');
+    expect(text).toContain('  mtu: 1500\n  ports: 3\n  neighbours: 4\n');
   });
 
   test('colours only when asked to', () => {

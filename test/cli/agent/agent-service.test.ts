@@ -67,7 +67,12 @@ describe('AgentService', () => {
     await expect(service.status()).rejects.toMatchObject({ code: 'ERR_ICX_STARTING' });
     await expect(service.rekey([])).rejects.toMatchObject({ code: 'ERR_ICX_STARTING' });
     await expect(service.reload()).rejects.toMatchObject({ code: 'ERR_ICX_STARTING' });
+    expect(() => service.l2).toThrow(expect.objectContaining({ code: 'ERR_ICX_STARTING' }));
     expect(start().missing).toBeNull();
+  });
+
+  test('says that it has no L2 network', async () => {
+    await expect(start().l2.fdbShow({})).rejects.toMatchObject({ message: 'no L2 network' });
   });
 
   test('down() and fail() end it with their reason', () => {

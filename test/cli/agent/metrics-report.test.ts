@@ -15,6 +15,8 @@ function metricsOf(peer: Partial<Parameters<typeof buildMetrics>[2][number]> = {
   });
   const reading = {
     config: peerConfig(2),
+    network: 'icx0',
+    vni: 7,
     control: controlStatus(),
     progress: progress(),
     pathMtuBytes: null,
@@ -43,6 +45,8 @@ describe('buildMetrics()', () => {
     expect(metricsOf({ control: undefined }).peers).toEqual([
       {
         name: 'peer-2',
+        network: 'icx0',
+        vni: 7,
         up: false,
         rxPackets: 0,
         rxBytes: 0,

@@ -50,6 +50,8 @@ function state(overrides: Partial<AgentState> = {}): AgentState {
 function reading(overrides: Partial<PeerReading> = {}): PeerReading {
   return {
     config: peerConfig(2, { presharedKey: PSK.slice() }),
+    network: 'icx0',
+    vni: 7,
     control: controlStatus(),
     progress: progress(),
     pathMtuBytes: null,
@@ -84,6 +86,20 @@ describe('buildStatus()', () => {
         offloads: { udp_gro: true },
       },
       peers: [],
+      networks: [
+        {
+          name: 'icx0',
+          vni: 7,
+          mode: 'l3',
+          interface: 'icx0',
+          mtu: 1_424,
+          addresses: ['10.77.0.1/24', 'fd77::1/64'],
+          ports: 0,
+          stations: 0,
+          max_stations: 0,
+          neighbours: 0,
+        },
+      ],
     });
   });
 
@@ -142,6 +158,8 @@ describe('buildStatus()', () => {
       transfer: { rx_packets: 1, rx_bytes: 2, tx_packets: 3, tx_bytes: 4 },
       last_rx_at: '2026-01-01T00:01:58.999Z',
       last_error: 'it went away',
+      network: 'icx0',
+      vni: 7,
     });
     expect(peer.rtt_seconds).toBeCloseTo(0.001, 3);
   });

@@ -8,6 +8,7 @@ import { ConfigError } from '../../../cli/config/config-error.ts';
 import { STATUS } from '../../../cli/status-schema.ts';
 import { ConfigDir, publicKeyText } from '../config/config-dir.ts';
 import { FakeCli } from '../fake-context.ts';
+import { fakeL2 } from '../fake-l2.ts';
 import { sampleStatus } from '../sample-status.ts';
 
 let cli: FakeCli;
@@ -49,6 +50,7 @@ async function agent(name: string, changes: Partial<AgentApi> = {}, pid = proces
     reload: async () => ({ interface: name, applied: true, changes: [...CHANGES] }),
     plan: async () => ({ interface: name, applied: false, changes: [...CHANGES] }),
     down: () => undefined,
+    l2: fakeL2(),
     ...changes,
   };
   sockets.push(await openAdminSocket({ info: { interface: name, pid, version: '0' }, api, dir: cli.runDir }));
