@@ -10,11 +10,11 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/types.ts';
 import type { Logger } from '../logger.ts';
 import { formatSpi, type Status } from '../status-schema.ts';
-import type { Network } from './network.ts';
-import { NO_L2 } from './no-l2.ts';
+import { L2Service } from './l2-service.ts';
+import type { Overlay } from './overlay.ts';
 import { readStatus } from './readings.ts';
 
-type RekeyOutcome = Awaited<ReturnType<Network['control']['rekey']>>[number];
+type RekeyOutcome = Awaited<ReturnType<Overlay['control']['rekey']>>[number];
 
 /** Ends the agent; `fault` is what its command then fails with. */
 export type End = (reason: string, fault?: CliError) => void;
@@ -27,7 +27,7 @@ export class AgentService implements AgentApi {
   readonly #configFile: string;
   readonly #end: End;
   #config: Config;
-  #network: Network | null = null;
+  #overlay: Overlay | null = null;
   #hungUp = false;
   /** One reload at a time. */
   #reloading: Promise<unknown> = Promise.resolve();
@@ -48,17 +48,17 @@ export class AgentService implements AgentApi {
 
   /** What is still missing before packets can flow; null when nothing is. */
   get missing(): string | null {
-    return this.#network === null ? 'the agent is starting' : null;
+    return this.#overlay === null ? 'the agent is starting' : null;
   }
 
-  ready(network: Network): void {
-    this.#network = network;
+  ready(overlay: Overlay): void {
+    this.#overlay = overlay;
     if (this.#hungUp) this.hangUp();
   }
 
   /** SIGHUP: a reload, after the start if that is not over yet. */
   hangUp(): void {
-    this.#hungUp = this.#network === null;
+    this.#hungUp = this.#overlay === null;
     if (this.#hungUp) return;
     this.reload().catch((error: Error) => this.log.error({ reason: error.message }, 'reload refused'));
   }
@@ -68,9 +68,9 @@ export class AgentService implements AgentApi {
   }
 
   async rekey(peers: readonly string[]): Promise<RekeyReport> {
-    const network = this.#running();
-    const outcomes = await network.control.rekey([
-      ...new Set(peers.map((peer) => network.peers.nameFor(peer))),
+    const overlay = this.#running();
+    const outcomes = await overlay.control.rekey([
+      ...new Set(peers.map((peer) => overlay.peers.nameFor(peer))),
     ]);
     return { interface: this.#config.interface.name, peers: outcomes.map(peerRekey) };
   }
@@ -88,8 +88,7 @@ export class AgentService implements AgentApi {
   }
 
   get l2(): L2Api {
-    this.#running();
-    return NO_L2;
+    return new L2Service(this.#running());
   }
 
   down(): void {
@@ -102,7 +101,7 @@ export class AgentService implements AgentApi {
   }
 
   async #reload(): Promise<ReloadReport> {
-    const network = this.#running();
+    const overlay = this.#running();
     const { next, changes } = this.#compare(this.#configFile);
     // What needs a restart stays as it runs, and is told again by the next reload.
     const config = {
@@ -111,7 +110,7 @@ export class AgentService implements AgentApi {
       metrics: this.#config.metrics,
       networks: networksInForce(this.#config, next),
     };
-    if (changes.length > 0) await network.apply(config);
+    if (changes.length > 0) await overlay.apply(config);
     this.#config = config;
     this.log.level = next.log.level;
     this.log.info({ changes: changes.length }, 'reloaded');
@@ -129,8 +128,8 @@ export class AgentService implements AgentApi {
     return { next, changes };
   }
 
-  #running(): Network {
-    if (this.#network !== null) return this.#network;
+  #running(): Overlay {
+    if (this.#overlay !== null) return this.#overlay;
     throw new CliError('the agent is still starting', 'try again in a second', 1, 'ERR_ICX_STARTING');
   }
 }

@@ -1,5 +1,6 @@
 /** What a running agent does with its L2 networks when asked. */
 
+import { ANYWHERE } from '../../dataplane/worker/messages.ts';
 import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
 import type { FdbAdd, FdbChange, FdbDel, FdbFlush, FdbReport, L2Api, NeighReport, NetworkChoice, PortAdd, PortChange, PortDel, PortReport } from '../admin-l2-api.ts';
 import { CliError, Exit } from '../cli-error.ts';
@@ -123,6 +124,7 @@ export class L2Service implements L2Api {
 function placeOf({ own, peers }: Switched, id: number): Place {
   const peer = peers.find(({ slot }) => slot === id);
   if (peer !== undefined) return { port: peer.config.name, kind: 'peer' };
+  if (id === ANYWHERE) return { port: 'any', kind: 'peer' };
   return { port: own.ports().find((port) => port.id === id)?.name ?? `port ${id}`, kind: 'port' };
 }
 

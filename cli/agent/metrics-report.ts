@@ -2,7 +2,7 @@
 
 import type { CounterTotals } from '../../dataplane/path/counter-totals.ts';
 import { CounterBlock } from '../../dataplane/path/counters.ts';
-import type { MetricsSnapshot, PeerSnapshot, SaSnapshot } from '../metrics-snapshot.ts';
+import type { MetricsSnapshot, NetworkSnapshot, PeerSnapshot, SaSnapshot } from '../metrics-snapshot.ts';
 import { directionTotals, dropsByReason, type PeerReading } from './status-report.ts';
 
 /** @param blocks The counters of each queue, in order. */
@@ -10,12 +10,13 @@ export function buildMetrics(
   totals: CounterTotals,
   blocks: readonly CounterBlock[],
   peers: readonly PeerReading[],
+  networks: readonly NetworkSnapshot[] = [],
 ): MetricsSnapshot {
   const { rx, tx } = directionTotals(totals);
   const drops = dropsByReason(totals);
   return {
     peers: peers.map(peerSnapshot),
-    networks: [],
+    networks,
     queues: blocks.map((block, queue) => {
       const { rxPackets, txPackets } = CounterBlock.sumAll([block]);
       return { queue, rxPackets, txPackets };

@@ -13,11 +13,12 @@ export async function openMonitoring(
   overlay: Overlay,
   undo: UndoStack,
 ): Promise<void> {
-  const { interface: own, metrics: listen } = service.config;
+  const { interface: own, metrics: listen, networks } = service.config;
   if (listen === null) return;
+  const [only] = networks.length === 1 ? networks : [];
   const metrics = new Metrics({
-    interfaceName: own.name,
-    vni: own.vni,
+    interfaceName: only?.name ?? own.name,
+    vni: only?.vni ?? null,
     version: VERSION,
     aead: overlay.pool.aead,
     carrier: overlay.control.carrier,

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { parseIp } from '../../dataplane/wire/ip-text.ts';
 import { type MacAddress, parseMac } from '../../dataplane/wire/mac-text.ts';
 import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
+import { ANYWHERE } from '../../dataplane/worker/messages.ts';
 import { CliError, Exit } from '../cli-error.ts';
 import type { NeighbourConfig, NetworkConfig, PortConfig, StationConfig } from '../config/types.ts';
 import type { PeerEntry } from './peer-table.ts';
@@ -69,7 +70,7 @@ async function applyNeighbours(
   const kept = new Set(next.map(({ ip }) => ip));
   for (const { ip } of before) if (!kept.has(ip)) await own.removeNeighbour(ipOf(ip));
   for (const { ip, mac, peer } of next) {
-    const port = peer === null ? null : portId(own, peers, null, peer);
+    const port = peer === null ? ANYWHERE : portId(own, peers, null, peer);
     await own.setNeighbour({ ip: ipOf(ip), mac: macOf(mac), port });
   }
 }

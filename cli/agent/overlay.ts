@@ -106,8 +106,10 @@ export class Overlay {
    * @throws {Error} with a stable `code`; what comes before what failed is changed then.
    */
   async apply(next: Config): Promise<void> {
-    const kept = new Map(next.networks.map((network) => [network.vni, network]));
-    for (const { vni } of this.networks()) if (!kept.has(vni)) await this.#removeNetwork(vni);
+    const names = new Map(next.networks.map(({ vni, name }) => [vni, name]));
+    for (const { vni, config } of this.networks()) {
+      if (names.get(vni) !== config.name) await this.#removeNetwork(vni);
+    }
     for (const config of next.networks) {
       if (!this.#networks.has(config.vni)) await this.#addNetwork(config);
       await this.#applyNetwork(config);

@@ -6,31 +6,22 @@ import type { MetricsSnapshot } from '../metrics-snapshot.ts';
 import type { Status } from '../status-schema.ts';
 import type { AgentService } from './agent-service.ts';
 import { buildMetrics } from './metrics-report.ts';
-import type { Network } from './network.ts';
-import { buildStatus, type PeerReading } from './status-report.ts';
+import type { Overlay } from './overlay.ts';
+import { buildStatus, type NetworkReading, type PeerReading } from './status-report.ts';
+import { readNetwork } from './switch-readings.ts';
 
-export async function readStatus(service: AgentService, network: Network): Promise<Status> {
-  const { pool, control, mtu } = network;
-  const peers = await readPeers(service, network);
+export async function readStatus(service: AgentService, overlay: Overlay): Promise<Status> {
+  const { pool, control } = overlay;
+  const [peers, networks] = await Promise.all([readPeers(overlay), readNetworks(overlay)]);
   return buildStatus(
     {
       config: service.config,
+      networks,
       startedAtMs: unixTime(service.startedAtMs),
-      mtuBytes: mtu.mtuBytes,
       queues: pool.lanes,
       carrier: control.carrier,
       aead: pool.aead,
-      offloads: {
-        tcp_segmentation: pool.offloads.tcp,
-        udp_segmentation: pool.offloads.udp,
-        ...(pool.lanes > 1 && {
-          flow_steering: pool.network(service.config.interface.vni)?.steeringFault === null,
-        }),
-        segmented_by: pool.offloadCode,
-        udp_gro: pool.gro,
-        outer_fragmentation: mtu.fragment,
-        mtu_reason: mtu.reason,
-      },
+      offloads: offloads(overlay),
       totals: CounterBlock.sumAll(pool.counters),
     },
     peers,
@@ -38,25 +29,59 @@ export async function readStatus(service: AgentService, network: Network): Promi
   );
 }
 
-export async function readMetrics(service: AgentService, network: Network): Promise<MetricsSnapshot> {
-  const peers = await readPeers(service, network);
-  const { counters } = network.pool;
-  return buildMetrics(CounterBlock.sumAll(counters), counters, peers);
+function offloads(overlay: Overlay): Status['interface']['offloads'] {
+  const { pool } = overlay;
+  const networks = overlay.networks();
+  const routed = networks.filter(({ config }) => config.mode === 'l3');
+  return {
+    tcp_segmentation: pool.offloads.tcp,
+    udp_segmentation: pool.offloads.udp,
+    ...(pool.lanes > 1 &&
+      routed.length > 0 && {
+        flow_steering: routed.every(({ vni }) => pool.network(vni)?.steeringFault === null),
+      }),
+    segmented_by: pool.offloadCode,
+    udp_gro: pool.gro,
+    outer_fragmentation: networks.some(({ mtu }) => mtu.fragment),
+    mtu_reason: networks[0]?.mtu.reason ?? '',
+  };
 }
 
-async function readPeers(service: AgentService, network: Network): Promise<PeerReading[]> {
-  const { name, vni } = service.config.interface;
-  const { pool, control, mtu } = network;
+export async function readMetrics(overlay: Overlay): Promise<MetricsSnapshot> {
+  const { counters } = overlay.pool;
+  const [peers, networks] = await Promise.all([
+    readPeers(overlay),
+    Promise.all(overlay.networks().map((network) => readNetwork(overlay, network))),
+  ]);
+  const switched = networks.filter((network) => network !== null);
+  return buildMetrics(CounterBlock.sumAll(counters), counters, peers, switched);
+}
+
+function readNetworks(overlay: Overlay): Promise<NetworkReading[]> {
+  return Promise.all(
+    overlay.networks().map(async (network) => ({
+      config: network.config,
+      mtuBytes: network.mtu.mtuBytes,
+      snapshot: await readNetwork(overlay, network),
+    })),
+  );
+}
+
+async function readPeers(overlay: Overlay): Promise<PeerReading[]> {
+  const { pool, control } = overlay;
   const states = new Map(control.status().map((state) => [state.slot, onWallClock(state)]));
   return await Promise.all(
-    network.peers.entries().map(async ({ slot, config }) => ({
-      config,
-      network: name,
-      vni,
-      control: states.get(slot),
-      progress: await pool.progress(slot),
-      pathMtuBytes: mtu.byPeer.get(slot) ?? null,
-    })),
+    overlay.peers.entries().map(async ({ slot, vni, config }) => {
+      const network = overlay.network(vni);
+      return {
+        config,
+        network: network.config.name,
+        vni,
+        control: states.get(slot),
+        progress: await pool.progress(slot),
+        pathMtuBytes: network.mtu.byPeer.get(slot) ?? null,
+      };
+    }),
   );
 }
 

@@ -4,7 +4,8 @@ import { encodeKey } from '../../controlplane/key-text.ts';
 import { type Endpoint, type PeerProgress, type SaProgress, Suite } from '../../dataplane/contract.ts';
 import type { CounterTotals } from '../../dataplane/path/counter-totals.ts';
 import { DROP_TABLE } from '../../dataplane/path/drop.ts';
-import type { Config, PeerConfig } from '../config/types.ts';
+import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
+import type { NetworkSnapshot } from '../metrics-snapshot.ts';
 import {
   formatSpi,
   type NetworkStatus,
@@ -18,13 +19,20 @@ import { VERSION } from '../version.ts';
 /** What does not belong to a single peer. */
 export interface AgentState {
   readonly config: Config;
+  readonly networks: readonly NetworkReading[];
   readonly startedAtMs: number;
-  readonly mtuBytes: number;
   readonly queues: number;
   readonly carrier: string;
   readonly aead: string;
   readonly offloads: Status['interface']['offloads'];
   readonly totals: CounterTotals;
+}
+
+export interface NetworkReading {
+  readonly config: NetworkConfig;
+  readonly mtuBytes: number;
+  /** null for one of IP packets. */
+  readonly snapshot: NetworkSnapshot | null;
 }
 
 /** Of one peer in one network. */
@@ -46,7 +54,7 @@ export function buildStatus(state: AgentState, peers: readonly PeerReading[], no
     uptime_seconds: seconds(nowMs - state.startedAtMs),
     interface: interfaceStatus(state),
     peers: peers.map((peer) => peerStatus(peer, nowMs)),
-    networks: [networkStatus(state)],
+    networks: state.networks.map(networkStatus),
     totals: directionTotals(totals),
     drops: dropsByReason(totals),
   };
@@ -84,7 +92,7 @@ function interfaceStatus({ config, ...state }: AgentState): Status['interface'] 
     listen: own.listen,
     listen_port: own.listenPort,
     control_port: own.controlPort,
-    mtu: state.mtuBytes,
+    mtu: Math.min(...state.networks.map(({ mtuBytes }) => mtuBytes)),
     queues: state.queues,
     control: { transport: own.controlTransport, carrier: state.carrier },
     aead: state.aead,
@@ -92,19 +100,19 @@ function interfaceStatus({ config, ...state }: AgentState): Status['interface'] 
   };
 }
 
-/** The only network. */
-function networkStatus({ config: { interface: own }, mtuBytes }: AgentState): NetworkStatus {
+function networkStatus({ config, mtuBytes, snapshot }: NetworkReading): NetworkStatus {
   return {
-    name: own.name,
-    vni: own.vni,
-    mode: 'l3',
-    interface: own.name,
+    name: config.name,
+    vni: config.vni,
+    mode: config.mode,
+    interface: config.device ? config.name : null,
     mtu: mtuBytes,
-    addresses: [...own.addresses],
-    ports: 0,
-    stations: 0,
-    max_stations: 0,
-    neighbours: 0,
+    addresses: [...config.addresses],
+    // Its own interface is one of them.
+    ports: Math.max(0, (snapshot?.ports.length ?? 0) - Number(config.device)),
+    stations: snapshot?.switch?.stations ?? 0,
+    max_stations: snapshot?.switch?.maxStations ?? 0,
+    neighbours: snapshot?.neighbours ?? 0,
   };
 }
 

@@ -47,7 +47,7 @@ export class ArpProxy {
     if (!isToBeAnswered(table, entry, view, frameAt, fromPort)) return 0;
     // A wireless bridge passes its stations' packets on in frames of its own.
     if (table.hasMac(entry, view, arpAt + arp.SENDER_MAC_AT)) return 0;
-    count(table.counters, NeighbourCounter.suppressed);
+    count(table.counters, NeighbourCounter.suppressedArp);
     return writeArpAnswer(view, frameAt, typeAt, replyAt, table.macHigh(entry), table.macLow(entry));
   }
 }

@@ -101,6 +101,11 @@ export class Fdb {
     return removed;
   }
 
+  /** Stations that are learned behind a port now. */
+  stationsBehind(port: number): number {
+    return this.#ports.stations(port);
+  }
+
   /** Learns where the station is that a frame came from. */
   learn(view: DataView, macAt: number, port: number, nowMs: number): Learn {
     const hi = view.getUint16(macAt);

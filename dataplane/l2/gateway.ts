@@ -77,7 +77,7 @@ export class Gateway {
     if (!learnArp(this.#table, view, arpAt, len, vlan, fromPort, nowMs)) return 0;
     if (!arp.isQuestion(view, arpAt) || arp.isProbe(view, arpAt)) return 0;
     if (!this.#isForUs(view, frameAt, 4, arpAt + arp.TARGET_IP_AT, vlan, nowMs)) return 0;
-    count(this.#table.counters, NeighbourCounter.suppressed);
+    count(this.#table.counters, NeighbourCounter.suppressedArp);
     return writeArpAnswer(view, frameAt, typeAt, replyAt, this.#mac.high, this.#mac.low);
   }
 
@@ -97,7 +97,7 @@ export class Gateway {
     if (!learnNd(this.#table, view, ipAt, type, vlan, fromPort, nowMs)) return 0;
     if (type !== nd.NdType.solicitation || nd.isProbe(view, ipAt)) return 0;
     if (!this.#isForUs(view, frameAt, 6, ipAt + nd.TARGET_AT, vlan, nowMs)) return 0;
-    count(this.#table.counters, NeighbourCounter.suppressed);
+    count(this.#table.counters, NeighbourCounter.suppressedNd);
     const { high, low } = this.#mac;
     return writeNdAnswer(view, frameAt, typeAt, replyAt, nd.NdFlag.router, high, low);
   }

@@ -44,7 +44,7 @@ export class NdProxy {
 
     const entry = table.find(view, 6, ipAt + nd.TARGET_AT, vlan, nowMs);
     if (!isToBeAnswered(table, entry, view, frameAt, fromPort) || !table.saysRouter(entry)) return 0;
-    count(table.counters, NeighbourCounter.suppressed);
+    count(table.counters, NeighbourCounter.suppressedNd);
     const flags = nd.NdFlag.override | (table.isRouter(entry) ? nd.NdFlag.router : 0);
     return writeNdAnswer(view, frameAt, typeAt, replyAt, flags, table.macHigh(entry), table.macLow(entry));
   }

@@ -2,8 +2,8 @@
 
 /** Index of each counter. */
 export const NeighbourCounter = {
-  /** Questions that were answered here instead of flooded. */
-  suppressed: 0,
+  /** ARP requests that were answered here instead of flooded. */
+  suppressedArp: 0,
   /** Addresses that became known. */
   learned: 1,
   /** Addresses that came with another MAC address or from another port. */
@@ -16,10 +16,12 @@ export const NeighbourCounter = {
   malformed: 5,
   /** Addresses forgotten because nobody claimed them for long. */
   aged: 6,
+  /** Neighbour solicitations that were answered here instead of flooded. */
+  suppressedNd: 7,
 } as const;
 export type NeighbourCounter = (typeof NeighbourCounter)[keyof typeof NeighbourCounter];
 
-export const NEIGHBOUR_COUNTER_COUNT = 7;
+export const NEIGHBOUR_COUNTER_COUNT = 8;
 
 /** 64-bit floats, exact up to 2^53, which count without allocating. */
 export function createNeighbourCounters(): Float64Array {

@@ -8,8 +8,6 @@
 
 /** Bytes of a header without tags. */
 export const HEADER_LEN = 14;
-/** With two VLAN tags. @see IEEE 802.1Q §9.6 */
-export const MAX_HEADER_LEN = 22;
 export const ADDRESS_LEN = 6;
 export const TYPE_LEN = 2;
 const TAG_LEN = 4;

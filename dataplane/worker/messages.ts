@@ -76,6 +76,9 @@ export type LocalPortSpec =
 
 export type PortSpec = TunPortSpec | LocalPortSpec;
 
+/** For neighbours that are behind nobody knows which port. No port has it: slots begin at 1. */
+export const ANYWHERE = 0;
+
 /** Main thread to worker. A request with an `id` is answered under the same id. */
 export type WorkerCommand =
   | { readonly kind: 'addNetwork'; readonly network: NetworkSpec }

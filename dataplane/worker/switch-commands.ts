@@ -48,16 +48,28 @@ export function applyToSwitch(link: SwitchedLink, command: SwitchCommand, nowMs:
 function read(link: SwitchedLink): SwitchReading {
   const { fdb, snooping } = link.switch;
   const { table } = link.neighbours;
-  const { suppressed = 0, suppressedNd = 0 } = {
-    suppressed: table.counters[NeighbourCounter.suppressed],
-    suppressedNd: table.counters[NeighbourCounter.suppressed],
-  };
+  const { counters } = table;
+  const locals = link.locals().map(({ id, port }) => ({
+    id,
+    stations: fdb.stationsBehind(id),
+    counts: { ...port.counts },
+    isClosed: port.isClosed,
+  }));
+  const peers = link.peers().map((id) => ({
+    id,
+    stations: fdb.stationsBehind(id),
+    counts: null,
+    isClosed: false,
+  }));
   return {
     fdb: fdb.counters(),
     switch: link.switch.counters(),
-    ports: [],
-    multicastGroups: snooping?.membership.size ?? 0,
+    ports: [...locals, ...peers],
+    multicastGroups: snooping?.membership.table.groups ?? 0,
     neighbours: table.size,
-    suppressed: { arp: suppressed, nd: suppressedNd },
+    suppressed: {
+      arp: counters[NeighbourCounter.suppressedArp] ?? 0,
+      nd: counters[NeighbourCounter.suppressedNd] ?? 0,
+    },
   };
 }

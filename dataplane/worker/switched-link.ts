@@ -20,7 +20,7 @@ import type { FramePort } from '../port/frame-port.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { writePacketTooBigFrame } from '../wire/icmp-frame.ts';
 import type { Link, LinkParts } from './link.ts';
-import type { SwitchSpec } from './messages.ts';
+import { ANYWHERE, type SwitchSpec } from './messages.ts';
 import { StandingQueue } from './standing-queue.ts';
 
 /** Housekeeping of tables, in ms. */
@@ -67,6 +67,7 @@ export class SwitchedLink implements Link {
       snooping: spec.snooping,
     });
     this.neighbours = new Neighbours({ seed: spec.seed, ageingMs: spec.ageingMs, answers: spec.suppress });
+    this.neighbours.table.addPort(ANYWHERE, true);
     this.#segmenter = new FrameSegmenter(parts.segmenter, parts.arena);
     this.#coalescer = new FrameCoalescer(parts.coalescer, parts.arena);
   }
@@ -105,6 +106,11 @@ export class SwitchedLink implements Link {
   /** The port with this number of the switch, if it is a local one. */
   local(id: number): LocalPort | undefined {
     return id < this.#firstLocal ? undefined : this.#locals[id - this.#firstLocal];
+  }
+
+  /** Numbers of the peers. */
+  peers(): number[] {
+    return [...this.#peers];
   }
 
   locals(): LocalPort[] {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { networkFor, networksFor } from '../../../cli/agent/l2-networks.ts';
-import { NO_L2 } from '../../../cli/agent/no-l2.ts';
 
 const LAN = { name: 'lan0', vni: 7 };
 /** Its name is the VNI of another. */
@@ -42,10 +41,4 @@ describe('networkFor()', () => {
     );
     expect(() => networkFor([])).toThrow('no L2 network');
   });
-});
-
-test('NO_L2 refuses everything', async () => {
-  for (const ask of Object.values(NO_L2)) {
-    await expect(ask({})).rejects.toMatchObject({ code: 'ERR_ICX_NO_L2' });
-  }
 });

@@ -24,7 +24,7 @@ describe('ArpProxy.receive() answers', () => {
     rig.receive(LINUX.reply, PEER);
     expect(rig.receive(LINUX.request, LOCAL)).toBe(LINUX.reply.replaceAll(' ', ''));
     expect(rig.known).toEqual([A_ENTRY, B_ENTRY]);
-    expect(rig.counted).toEqual({ suppressed: 1, learned: 2 });
+    expect(rig.counted).toEqual({ suppressedArp: 1, learned: 2 });
   });
 
   test('a probe: the address is in use', () => {
@@ -76,7 +76,7 @@ describe('ArpProxy.receive() does not answer', () => {
   ])('%s', (_, fields, port) => {
     const rig = rigWithB();
     expect(rig.receive(arpFrame(fields), port)).toBe('');
-    expect(rig.counted).not.toHaveProperty('suppressed');
+    expect(rig.counted).not.toHaveProperty('suppressedArp');
   });
 
   test('a gratuitous request, not even for a static address', () => {
@@ -86,7 +86,7 @@ describe('ArpProxy.receive() does not answer', () => {
     rig.table.setStatic({ ip, mac: { high: 0x0200, low: 0x0b }, port: PEER });
     expect(rig.receive(LINUX.request, LOCAL)).not.toBe('');
     expect(rig.receive(arpFrame({ from: C, senderIp: v4(2) }), LOCAL)).toBe('');
-    expect(rig.counted).toMatchObject({ suppressed: 1, refusedByStatic: 1 });
+    expect(rig.counted).toMatchObject({ suppressedArp: 1, refusedByStatic: 1 });
   });
 
   test('for a station on a local port', () => {

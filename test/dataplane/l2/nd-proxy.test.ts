@@ -47,7 +47,7 @@ describe('NdProxy.receive() answers', () => {
     expect(answer).toBe(LINUX.advertisement.replaceAll(' ', ''));
     expect(readAdvertisement(answer).isSumRight).toBe(true);
     expect(rig.known).toEqual([A_ENTRY, B_ENTRY]);
-    expect(rig.counted).toEqual({ suppressed: 1, learned: 2 });
+    expect(rig.counted).toEqual({ suppressedNd: 1, learned: 2 });
   });
 
   test('a probe, to all nodes and not as solicited', () => {
@@ -121,7 +121,7 @@ describe('NdProxy.receive() does not answer', () => {
   ])('%s', (_, fields, port) => {
     const rig = rigWithB();
     expect(rig.receive(ndFrame(fields), port)).toBe('');
-    expect(rig.counted).not.toHaveProperty('suppressed');
+    expect(rig.counted).not.toHaveProperty('suppressedNd');
   });
 
   test('for a station that did not say if it is a router', () => {
