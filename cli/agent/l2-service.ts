@@ -2,7 +2,20 @@
 
 import { ANYWHERE } from '../../dataplane/worker/messages.ts';
 import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
-import type { FdbAdd, FdbChange, FdbDel, FdbFlush, FdbReport, L2Api, NeighReport, NetworkChoice, PortAdd, PortChange, PortDel, PortReport } from '../admin-l2-api.ts';
+import type {
+  FdbAdd,
+  FdbChange,
+  FdbDel,
+  FdbFlush,
+  FdbReport,
+  L2Api,
+  NeighReport,
+  NetworkChoice,
+  PortAdd,
+  PortChange,
+  PortDel,
+  PortReport,
+} from '../admin-l2-api.ts';
 import { CliError, Exit } from '../cli-error.ts';
 import { type NamedNetwork, networkFor, networksFor } from './l2-networks.ts';
 import { macOf, portId } from './network-switch.ts';

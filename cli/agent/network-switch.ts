@@ -2,8 +2,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseIp } from '../../dataplane/wire/ip-text.ts';
 import { type MacAddress, parseMac } from '../../dataplane/wire/mac-text.ts';
-import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
 import { ANYWHERE } from '../../dataplane/worker/messages.ts';
+import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
 import { CliError, Exit } from '../cli-error.ts';
 import type { NeighbourConfig, NetworkConfig, PortConfig, StationConfig } from '../config/types.ts';
 import type { PeerEntry } from './peer-table.ts';
@@ -88,8 +88,7 @@ export function portId(
   port: string | null,
   peer: string | null,
 ): number {
-  const id =
-    port === null ? peers.find(({ config }) => config.name === peer)?.slot : own.portId(port);
+  const id = port === null ? peers.find(({ config }) => config.name === peer)?.slot : own.portId(port);
   if (id !== undefined) return id;
   const names = port === null ? peers.map(({ config }) => config.name) : own.ports().map(({ name }) => name);
   throw new CliError(

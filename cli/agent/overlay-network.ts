@@ -1,8 +1,9 @@
 /** One network of a running agent: what it has on the host, kept in step with its config. */
 import type { PeerSpec } from '../../dataplane/contract.ts';
+import * as ethernet from '../../dataplane/wire/ethernet.ts';
 import type { WorkerPool } from '../../dataplane/worker/pool.ts';
 import type { NetworkOptions } from '../../dataplane/worker/pool-network.ts';
-import * as ethernet from '../../dataplane/wire/ethernet.ts';
+import { CliError, Exit } from '../cli-error.ts';
 import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
 import { HostInterface } from '../host/interface.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -103,6 +104,12 @@ export class OverlayNetwork {
   }
 }
 
-export function sameKey(a: Uint8Array, b: Uint8Array): boolean {
+function sameKey(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
+}
+
+/** What ends an agent whose interface somebody removed. */
+export function interfaceLost(name: string): CliError {
+  const hint = 'start the agent again, and let it remove the interface itself: icx down';
+  return new CliError(`somebody removed the interface ${name}`, hint, Exit.failed, 'ERR_ICX_INTERFACE_LOST');
 }

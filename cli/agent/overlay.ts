@@ -1,13 +1,10 @@
-/**
- * The running overlay: both planes and all networks, kept in step with config and underlay.
- */
+/** The running overlay: both planes and all networks, kept in step with config and underlay. */
 import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ControlPlane } from '../../controlplane/control-plane.ts';
 import { openTransport } from '../../controlplane/transport/select.ts';
 import { type Endpoint, Suite } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
-import { CliError, Exit } from '../cli-error.ts';
 import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
 import { removeStaleRules } from '../host/interface.ts';
 import { watchRoutes } from '../host/route-watch.ts';
@@ -15,7 +12,7 @@ import type { AgentService } from './agent-service.ts';
 import { Endpoints } from './endpoints.ts';
 import { isOverlayAddress } from './overlay-address.ts';
 import { OverlayHost } from './overlay-host.ts';
-import { OverlayNetwork } from './overlay-network.ts';
+import { interfaceLost, OverlayNetwork } from './overlay-network.ts';
 import { PeerObserver } from './peer-observer.ts';
 import { controlPeer } from './peer-specs.ts';
 import { PeerTable } from './peer-table.ts';
@@ -167,7 +164,10 @@ export class Overlay {
         onPathTooSmall: () => this.#remeasureSoon(),
         onInterfaceLost: (vni) => this.#service.fail(interfaceLost(this.network(vni).config.name)),
         onPortLost: (vni, port) =>
-          log.warn({ network: this.network(vni).config.name, port }, 'port is gone: somebody removed its interface'),
+          log.warn(
+            { network: this.network(vni).config.name, port },
+            'port is gone: somebody removed its interface',
+          ),
       },
     );
     undo.push('the interfaces', () => this.pool.close());
@@ -302,9 +302,4 @@ export class Overlay {
 
 function isInside(network: OverlayNetwork, address: string): boolean {
   return isOverlayAddress(network.config.addresses, address);
-}
-
-function interfaceLost(name: string): CliError {
-  const hint = 'start the agent again, and let it remove the interface itself: icx down';
-  return new CliError(`somebody removed the interface ${name}`, hint, Exit.failed, 'ERR_ICX_INTERFACE_LOST');
 }

@@ -66,7 +66,11 @@ export class PoolSwitch {
   /** What makes known there what the operator fixed, once all ports and peers are. */
   stationCommands(): WorkerCommand[] {
     const vni = this.#vni;
-    const stations = [...this.#stations.values()].map((own) => ({ kind: 'addStation' as const, vni, ...own }));
+    const stations = [...this.#stations.values()].map((own) => ({
+      kind: 'addStation' as const,
+      vni,
+      ...own,
+    }));
     const neighbours = [...this.#neighbours.values()].map((neighbour) => ({
       kind: 'setNeighbour' as const,
       vni,

@@ -1,6 +1,7 @@
 /** A local port of a switched network as a source of its loop. */
 import { type Source, TURN_FRAMES } from './link.ts';
-import type { LocalPort, SwitchedLink } from './switched-link.ts';
+import type { LocalPort } from './local-port.ts';
+import type { SwitchedLink } from './switched-link.ts';
 
 export class PortSource implements Source {
   readonly fd: number;

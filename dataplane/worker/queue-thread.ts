@@ -1,7 +1,14 @@
 /** One queue's worker thread as the main thread sees it: requests, answers, death. */
 import { Worker } from 'node:worker_threads';
 import { signalEventFd } from '../io/eventfd.ts';
-import type { AnswerTo, WorkerAnswer, WorkerCommand, WorkerReady, WorkerReport, WorkerSetup } from './messages.ts';
+import type {
+  AnswerTo,
+  WorkerAnswer,
+  WorkerCommand,
+  WorkerReady,
+  WorkerReport,
+  WorkerSetup,
+} from './messages.ts';
 
 /** A command was refused by the engine's guards, or its worker is gone. */
 export class WorkerError extends Error {

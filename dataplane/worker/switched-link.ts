@@ -20,26 +20,14 @@ import type { FramePort } from '../port/frame-port.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { writePacketTooBigFrame } from '../wire/icmp-frame.ts';
 import type { Link, LinkParts } from './link.ts';
+import { LocalPort } from './local-port.ts';
 import { ANYWHERE, type SwitchSpec } from './messages.ts';
-import { StandingQueue } from './standing-queue.ts';
 
 /** Housekeeping of tables, in ms. */
 const SWEEP_MS = 30_000;
 /** In a coalescer's context: the peer's slot, and above it the place of the port that the frame goes to. */
 const SLOT_BITS = 16;
 const SLOT_MASK = 0xffff;
-
-/** A local port of the switch. */
-export class LocalPort {
-  readonly id: number;
-  readonly port: FramePort;
-  readonly standing = new StandingQueue();
-
-  constructor(id: number, port: FramePort) {
-    this.id = id;
-    this.port = port;
-  }
-}
 
 export class SwitchedLink implements Link {
   readonly vni: number;

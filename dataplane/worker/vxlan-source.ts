@@ -2,7 +2,8 @@
 import type { VxlanPort } from '../port/vxlan-port.ts';
 import type { VxlanTunnels } from '../port/vxlan-tunnels.ts';
 import { type Outlet, type Source, TURN_FRAMES } from './link.ts';
-import type { LocalPort, SwitchedLink } from './switched-link.ts';
+import type { LocalPort } from './local-port.ts';
+import type { SwitchedLink } from './switched-link.ts';
 
 export class VxlanSource implements Source, Outlet {
   readonly fd: number;

@@ -1,9 +1,10 @@
 /** The VXLAN sockets of one queue, each shared by the ports that use it. */
 import { VxlanPort } from '../port/vxlan-port.ts';
 import { VxlanTunnels } from '../port/vxlan-tunnels.ts';
+import type { LocalPort } from './local-port.ts';
 import type { LocalPortSpec } from './messages.ts';
 import type { QueueLoop } from './queue-loop.ts';
-import type { LocalPort, SwitchedLink } from './switched-link.ts';
+import type { SwitchedLink } from './switched-link.ts';
 import { VxlanSource } from './vxlan-source.ts';
 
 /** Frames of other ports begin where their IP header is aligned, these where the Ethernet header is. */

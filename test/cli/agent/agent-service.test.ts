@@ -2,7 +2,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AgentService } from '../../../cli/agent/agent-service.ts';
-import type { Network } from '../../../cli/agent/network.ts';
+import type { Overlay } from '../../../cli/agent/overlay.ts';
 import { PeerTable } from '../../../cli/agent/peer-table.ts';
 import { CliError } from '../../../cli/cli-error.ts';
 import { loadConfig } from '../../../cli/config/load.ts';
@@ -48,8 +48,8 @@ describe('AgentService', () => {
     const config = loadConfig(file);
     const log = pino({}, { write: (line: string) => lines.push(line) });
     const service = new AgentService(config, file, log, end);
-    const network = { apply, control: { rekey }, peers: new PeerTable(config.peers) };
-    if (ready) service.ready(network as unknown as Network);
+    const network = { apply, control: { rekey }, networks: () => [], peers: new PeerTable(config.networks) };
+    if (ready) service.ready(network as unknown as Overlay);
     return service;
   }
 
@@ -209,7 +209,7 @@ describe('AgentService', () => {
       const service = start(false);
       dir.write('icx0.toml', toml('mtu = 1300'));
       service.hangUp();
-      service.ready({ apply, control: { rekey }, peers: new PeerTable([]) } as unknown as Network);
+      service.ready({ apply, control: { rekey }, peers: new PeerTable([]) } as unknown as Overlay);
       await expect.poll(() => service.config.interface.mtu).toBe(1_300);
     });
   });

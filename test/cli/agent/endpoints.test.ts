@@ -8,7 +8,7 @@ const warn = vi.fn();
 const log = { warn } as unknown as Logger;
 
 function entry(slot: number, host: string | null, port = 6_081) {
-  return { slot, config: peerConfig(slot, { endpoint: host === null ? null : { host, port } }) };
+  return { slot, vni: 7, config: peerConfig(slot, { endpoint: host === null ? null : { host, port } }) };
 }
 
 beforeEach(() => {

@@ -1,7 +1,8 @@
 /** What the interface shall have on the host. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { carriesIpv6, interfacePlan } from '../../../cli/agent/interface-plan.ts';
+import { carriesIpv6, interfaceMac, interfacePlan } from '../../../cli/agent/interface-plan.ts';
 import { loadConfig } from '../../../cli/config/load.ts';
+import type { Config } from '../../../cli/config/types.ts';
 import { ConfigDir, publicKeyText } from '../config/config-dir.ts';
 import { agentConfig, peerConfig } from './samples.ts';
 
@@ -14,8 +15,15 @@ const REACHABLE = [
   { address: '192.0.2.2', controlPort: 7_082 },
 ];
 
+function plan(config: Config, mtuBytes: number, dataPorts: number[], reachable: typeof REACHABLE) {
+  const [network] = config.networks;
+  if (network === undefined) throw new Error('the sample has no network');
+  return interfacePlan(config.interface, network, mtuBytes, dataPorts, reachable);
+}
+
 test('interfacePlan() routes to every allowed_ips and lets the own traffic pass', () => {
-  expect(interfacePlan(agentConfig(PEERS), 1_392, [6_081, 40_000], REACHABLE)).toEqual({
+  expect(plan(agentConfig(PEERS), 1_392, [6_081, 40_000], REACHABLE)).toEqual({
+    mac: null,
     addresses: ['10.77.0.1/24', 'fd77::1/64'],
     mtuBytes: 1_392,
     routes: ['10.77.0.2/32', 'fd77::2/128', '10.88.0.0/16'],
@@ -33,13 +41,27 @@ test('interfacePlan() routes to every allowed_ips and lets the own traffic pass'
 });
 
 test('interfacePlan() has no routes where the config wants none, but the rest', () => {
-  const plan = interfacePlan(agentConfig(PEERS, { routes: false }), 1_392, [6_081], REACHABLE);
-  expect(plan).toMatchObject({ routes: [], endpoints: ['192.0.2.2'], mtuBytes: 1_392 });
+  const planned = plan(agentConfig(PEERS, { routes: false }), 1_392, [6_081], REACHABLE);
+  expect(planned).toMatchObject({ routes: [], endpoints: ['192.0.2.2'], mtuBytes: 1_392 });
 });
 
 test('interfacePlan() knows that WebTransport dials from any port', () => {
   const config = agentConfig(PEERS, { controlTransport: 'webtransport' });
-  expect(interfacePlan(config, 1_392, [6_081], []).traffic.ephemeralControl).toBe(true);
+  expect(plan(config, 1_392, [6_081], []).traffic.ephemeralControl).toBe(true);
+});
+
+test('interfacePlan() gives an Ethernet interface an address, the same every time', () => {
+  const config = agentConfig(PEERS);
+  const networks = config.networks.map((network) => ({ ...network, mode: 'l2' as const }));
+  const { mac } = plan({ ...config, networks }, 1_392, [6_081], REACHABLE);
+  expect(mac).toBe(interfaceMac(config.interface.publicKey, 7));
+});
+
+test('interfaceMac() is of one station, locally administered, and another for each host and network', () => {
+  const keys = [1, 2, 3].map((n) => new Uint8Array(32).fill(n));
+  const macs = keys.flatMap((key) => [7, 8].map((vni) => interfaceMac(key, vni)));
+  expect(new Set(macs).size).toBe(6);
+  for (const mac of macs) expect(mac).toMatch(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/);
 });
 
 let dir: ConfigDir;
@@ -57,6 +79,7 @@ describe('carriesIpv6()', () => {
   ])('%s of IPv6', (_, address, allowedIps, routes, expected) => {
     const own = `[interface]\nprivate_key_file = "own.key"\naddress = [${address}]\nroutes = ${routes}\n`;
     const peer = `[[peer]]\npublic_key = "${publicKeyText(2)}"\nallowed_ips = [${allowedIps}]\n`;
-    expect(carriesIpv6(loadConfig(dir.write('icx0.toml', own + peer, 0o600)))).toBe(expected);
+    const { networks } = loadConfig(dir.write('icx0.toml', own + peer, 0o600));
+    expect(networks.map(carriesIpv6)).toEqual([expected]);
   });
 });

@@ -33,6 +33,11 @@ test('commonRoutes() keeps what is in both, as pairs', () => {
   expect(commonRoutes([a], [])).toEqual([]);
 });
 
+test('peerSpec() makes room for what is sealed in front of each packet, where no path says more', () => {
+  const entry = { slot: 2, vni: 7, config: peerConfig(2) };
+  expect(peerSpec(entry, null, MTU, 18).mtuBytes).toBe(1_392 + 18);
+});
+
 describe('peerSpec()', () => {
   const config = peerConfig(2, {
     keepaliveMs: 25_000,
@@ -44,7 +49,7 @@ describe('peerSpec()', () => {
 
   test('has what the data plane needs, and no key', () => {
     const endpoint = { address: '192.0.2.2', port: 6_081 };
-    expect(peerSpec({ slot: 1, config }, 7, endpoint, MTU)).toEqual({
+    expect(peerSpec({ slot: 1, vni: 7, config }, endpoint, MTU, 0)).toEqual({
       slot: 1,
       vni: 7,
       routes: [{ dst: '10.77.0.2/32', src: '0.0.0.0/0' }],
@@ -62,7 +67,7 @@ describe('peerSpec()', () => {
     ["the interface's, where it is not", 2, false, 1_392],
     ["the interface's, where the underlay may fragment", 1, true, 1_392],
   ])('limits packets to %s', (_, slot, fragment, mtuBytes) => {
-    expect(peerSpec({ slot, config }, 7, null, { ...MTU, fragment }).mtuBytes).toBe(mtuBytes);
+    expect(peerSpec({ slot, vni: 7, config }, null, { ...MTU, fragment }, 0).mtuBytes).toBe(mtuBytes);
   });
 });
 
@@ -70,7 +75,7 @@ test('controlPeer() has what the control plane needs', () => {
   const psk = new Uint8Array(32).fill(9);
   const endpoint = { host: 'b.example', port: 6_081 };
   const config = peerConfig(2, { presharedKey: psk, endpoint, hybrid: false, controlPort: 7_082 });
-  expect(controlPeer({ slot: 3, config }, 7)).toEqual({
+  expect(controlPeer({ slot: 3, vni: 7, config })).toEqual({
     slot: 3,
     name: 'peer-2',
     vni: 7,

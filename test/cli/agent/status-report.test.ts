@@ -34,10 +34,11 @@ function counters(): CounterBlock[] {
 }
 
 function state(overrides: Partial<AgentState> = {}): AgentState {
+  const config = agentConfig([peerConfig(2, { presharedKey: PSK.slice() })]);
   return {
-    config: agentConfig([peerConfig(2, { presharedKey: PSK.slice() })]),
+    config,
+    networks: config.networks.map((network) => ({ config: network, mtuBytes: 1_424, snapshot: null })),
     startedAtMs: NOW_MS - 61_500,
-    mtuBytes: 1_424,
     queues: 2,
     carrier: 'QUIC',
     aead: 'OpenSSL 3.0.19 (node)',

@@ -2,13 +2,13 @@ import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { L2Api } from '../../../cli/admin-l2-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../../cli/admin-socket.ts';
-import { L2Service } from '../../../cli/agent/l2-service.ts';
-import type { Overlay } from '../../../cli/agent/overlay.ts';
-import { networkFor } from '../../../cli/agent/l2-networks.ts';
+import { networkFor, noL2Network } from '../../../cli/agent/l2-networks.ts';
 import { renderFdb, renderNeighbours, renderPorts } from '../../../cli/l2-text.ts';
 import { FakeCli } from '../fake-context.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from '../fake-l2.ts';
 
+const refuse = () => Promise.reject(noL2Network());
+const NO_L2 = { fdbShow: refuse, portList: refuse, neighShow: refuse };
 const MAC = '02:42:ac:11:00:02';
 
 let cli: FakeCli;
@@ -74,7 +74,7 @@ describe.each(REPORTS)('icx %j', (words, method, report, text) => {
 
   test('fails when no agent runs, and when it has no L2 network', async () => {
     expect((await cli.run(words)).exit).toBe(1);
-    await agent('icx0', new L2Service({ networks: () => [] } as unknown as Overlay));
+    await agent('icx0', NO_L2);
     const line = 'icx: no L2 network; mode = "l2" in the config makes one\n';
     expect(await cli.run(words)).toEqual({ exit: 1, stdout: '', stderr: line });
   });

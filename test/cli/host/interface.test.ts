@@ -6,6 +6,7 @@ import { Lab, type Namespace } from '../../support/netns.ts';
 
 const TRAFFIC = { dataPorts: [6081], controlPort: 6082, ephemeralControl: false, controlTargets: [] };
 const PLAN: InterfacePlan = {
+  mac: null,
   addresses: ['10.77.0.1/24', 'fd77::1/64'],
   mtuBytes: 1424,
   routes: [

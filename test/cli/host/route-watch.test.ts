@@ -37,7 +37,11 @@ describeHosts('watchRoutes()', () => {
     let changes = 0;
     const notices: string[] = [];
     const watch = await host.enter(() =>
-      watchRoutes({ ownDevices: () => ['icx0'], onChange: () => changes++, onNotice: (text) => notices.push(text) }),
+      watchRoutes({
+        ownDevices: () => ['icx0'],
+        onChange: () => changes++,
+        onNotice: (text) => notices.push(text),
+      }),
     );
     await sleep(300);
     expect(changes).toBe(0);

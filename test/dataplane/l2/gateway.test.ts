@@ -44,7 +44,7 @@ describe('Gateway.receive() answers', () => {
     expect(rig.receive(arpFrame({ ...ARP, ...fields }), LOCAL)).toBe(
       arpFrame({ ...reply, tags: fields.tags ?? '', to: A, from: GATEWAY }),
     );
-    expect(rig.counted).toEqual({ suppressed: 1, learned: 1 });
+    expect(rig.counted).toEqual({ suppressedArp: 1, learned: 1 });
     expect(rig.known).toEqual(['10.77.0.2 02:00:00:00:00:0a 1']);
   });
 
@@ -53,7 +53,7 @@ describe('Gateway.receive() answers', () => {
     const answer = readAdvertisement(rig.receive(ndFrame(ND), LOCAL));
     expect(answer).toMatchObject({ to: A, from: GATEWAY, source: v6(0x80), destination: v6(2) });
     expect(answer).toMatchObject({ flags: 'c0000000', options: `0201${GATEWAY}`, isSumRight: true });
-    expect(rig.counted).toEqual({ suppressed: 1, learned: 1 });
+    expect(rig.counted).toEqual({ suppressedNd: 1, learned: 1 });
     expect(rig.known).toEqual(['fd77::2 02:00:00:00:00:0a 1']);
   });
 
@@ -64,7 +64,7 @@ describe('Gateway.receive() answers', () => {
     rig.table.setStatic({ ip, mac: MAC, port: PEER });
     rig.receive(arpFrame({ from: C, senderIp: v4(1) }), LOCAL_2);
     expect(rig.receive(arpFrame({ senderIp: v4(2), targetIp: v4(1) }), LOCAL)).not.toBe('');
-    expect(rig.counted).toEqual({ suppressed: 1, learned: 1, refusedByStatic: 1 });
+    expect(rig.counted).toEqual({ suppressedArp: 1, learned: 1, refusedByStatic: 1 });
   });
 });
 
@@ -87,7 +87,7 @@ describe('Gateway.receive() does not answer', () => {
   ])('%s', (_, frame) => {
     const rig = gatewayRig();
     expect(rig.receive(frame, LOCAL)).toBe('');
-    expect(rig.counted).not.toHaveProperty('suppressed');
+    expect(rig.counted).not.toHaveProperty('suppressedArp');
   });
 
   test('a frame without a type', () => {

@@ -142,8 +142,8 @@ function expectAgreed(table: NeighbourTable, model: Model, nowMs: number): void 
     const router = table.isRouter(found) ? 'yes' : 'no';
     expect(table.saysRouter(found) ? router : 'unknown').toBe(entry.router);
   }
-  const { learned, moved, refusedByCap, refusedByStatic, malformed, aged, suppressed } = NeighbourCounter;
-  const order = [learned, moved, refusedByCap, refusedByStatic, aged, malformed, suppressed];
+  const { learned, moved, refusedByCap, refusedByStatic, malformed, aged, suppressedArp } = NeighbourCounter;
+  const order = [learned, moved, refusedByCap, refusedByStatic, aged, malformed, suppressedArp];
   const counted = order.map((counter) => table.counters[counter]);
   expect(counted).toEqual([
     model.learned,

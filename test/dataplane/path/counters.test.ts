@@ -134,7 +134,11 @@ describe('CounterBlock', () => {
       fc.tuple(fc.constant('rxKeepalive' as const), slot, fc.constant(0)),
       fc.tuple(fc.constant('rxDropped' as const), slot, fc.integer({ min: 1, max: DropCode.rxPortWrite })),
       fc.tuple(fc.constant('txDelivered' as const), slot, fc.nat(9_000)),
-      fc.tuple(fc.constant('txDropped' as const), slot, fc.integer({ min: DropCode.txMalformed, max: DROP_COUNT })),
+      fc.tuple(
+        fc.constant('txDropped' as const),
+        slot,
+        fc.integer({ min: DropCode.txMalformed, max: DROP_COUNT }),
+      ),
     );
     fc.assert(
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {

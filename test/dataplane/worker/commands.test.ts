@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseEndpoint } from '../../../dataplane/wire/endpoint.ts';
 import { Commands } from '../../../dataplane/worker/commands.ts';
-import type { WorkerCommand } from '../../../dataplane/worker/messages.ts';
+import type { WorkerCommand, WorkerProgress } from '../../../dataplane/worker/messages.ts';
 import type { QueueLoop } from '../../../dataplane/worker/queue-loop.ts';
 import { QueueNetworks } from '../../../dataplane/worker/queue-networks.ts';
 import { connectedHosts, Host, KEY_B, NOW, peerSpec, saSpec, VNI } from '../path/host.ts';
@@ -13,7 +13,7 @@ const PACKET = ipPacket({ src: '10.77.0.1', dst: '10.77.0.2' });
 function setUp(host: Host = connectedHosts().a) {
   const sendKeepalive = vi.fn();
   const loop = { sendKeepalive } as unknown as QueueLoop;
-  const commands = new Commands(host.engine, loop, new QueueNetworks(host.engine, loop, () => {}));
+  const commands = new Commands(host.engine, loop, new QueueNetworks(host.engine, loop, 100, () => {}));
   return { host, sendKeepalive, apply: (command: WorkerCommand) => commands.apply(command, NOW) };
 }
 
@@ -105,10 +105,10 @@ describe('Commands.apply()', () => {
     for (let i = 0; i < 4; i++) host.encap(PACKET);
     apply({ kind: 'installTx', sas: [saSpec({ spi: 9, key: `${KEY_B.slice(2)}77` })] });
     host.encap(PACKET);
-    const progress = apply({ kind: 'progress', slot: 1 });
-    expect(progress?.endpointWords).toEqual(parseEndpoint({ address: '192.0.2.2', port: 6_081 }));
-    expect(progress?.rx.map(({ spi }) => spi)).toEqual([0x4000_0001]);
-    expect(progress?.tx).toMatchObject([
+    const progress = apply({ kind: 'progress', slot: 1 }) as WorkerProgress;
+    expect(progress.endpointWords).toEqual(parseEndpoint({ address: '192.0.2.2', port: 6_081 }));
+    expect(progress.rx.map(({ spi }) => spi)).toEqual([0x4000_0001]);
+    expect(progress.tx).toMatchObject([
       { spi: 9, packets: 1 },
       { spi: 1, packets: 4 },
     ]);
@@ -133,6 +133,6 @@ describe('Commands.apply()', () => {
     const { host, apply } = setUp();
     expect(() => apply({ kind: 'installTx', sas: [saSpec({ spi: 0, key: KEY_B })] })).toThrow();
     expect(host.engine.txProgress(1)?.spi).toBe(1);
-    expect(apply({ kind: 'progress', slot: 1 })?.tx).toHaveLength(1);
+    expect((apply({ kind: 'progress', slot: 1 }) as WorkerProgress).tx).toHaveLength(1);
   });
 });

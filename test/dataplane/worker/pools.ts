@@ -46,7 +46,7 @@ export async function openSite(
   const { WorkerPool: Pool } = await compiled<PoolModule>('dataplane/worker/pool.js');
   const heard: Heard = { replaced: [], endpoints: [], tooSmall: [], lost: 0 };
   const settings = {
-    networks: [{ vni, interfaceName }],
+    networks: [{ vni, interfaceName, switch: null }],
     listen: '0.0.0.0',
     listenPort: PORT,
     controlPort: 6_082,
@@ -63,6 +63,7 @@ export async function openSite(
       onInterfaceLost: () => {
         heard.lost++;
       },
+      onPortLost: () => {},
     }),
   );
   return { host, pool, heard };

@@ -1,0 +1,16 @@
+/** A local port of a switch. */
+import type { FramePort } from '../port/frame-port.ts';
+import { StandingQueue } from './standing-queue.ts';
+
+/** Owned by the worker of its network. */
+export class LocalPort {
+  /** The switch's number for it. */
+  readonly id: number;
+  readonly port: FramePort;
+  readonly standing = new StandingQueue();
+
+  constructor(id: number, port: FramePort) {
+    this.id = id;
+    this.port = port;
+  }
+}
