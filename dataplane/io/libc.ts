@@ -50,11 +50,17 @@ export const getsockname = libc.func('getsockname', 'int', ['int', PTR, PTR]) as
 export const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', PTR, 'int']) as Call<
   [fd: number, level: number, option: number, value: number, len: number]
 >;
+export const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', PTR, PTR]) as Call<
+  [fd: number, level: number, option: number, value: number, lenAt: number]
+>;
 export const sendto = libc.func('sendto', 'int64_t', ['int', PTR, 'int', 'int', PTR, 'int']) as Call<
   [fd: number, at: number, len: number, flags: number, sockaddr: number, sockaddrLen: number]
 >;
 export const recvfrom = libc.func('recvfrom', 'int64_t', ['int', PTR, 'int', 'int', PTR, PTR]) as Call<
   [fd: number, at: number, len: number, flags: number, sockaddr: number, sockaddrLenAt: number]
+>;
+export const recvmsg = libc.func('recvmsg', 'int64_t', ['int', PTR, 'int']) as Call<
+  [fd: number, msghdr: number, flags: number]
 >;
 export const sendmmsg = libc.func('sendmmsg', 'int', ['int', PTR, 'uint', 'int']) as Call<
   [fd: number, mmsghdrs: number, count: number, flags: number]
@@ -85,14 +91,19 @@ export function errno(): number {
 }
 
 export const Errno = {
+  ENOENT: 2,
   EINTR: 4,
   EIO: 5,
+  ENXIO: 6,
   EAGAIN: 11,
   ENOMEM: 12,
   EBUSY: 16,
   EINVAL: 22,
+  EBADFD: 77,
   EMSGSIZE: 90,
+  ENETDOWN: 100,
   ENOBUFS: 105,
+  ENOTCONN: 107,
   ENETUNREACH: 101,
   EHOSTUNREACH: 113,
   ECONNREFUSED: 111,

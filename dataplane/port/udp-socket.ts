@@ -16,17 +16,13 @@ import {
   setsockopt,
   socket,
 } from '../io/libc.ts';
+import { SOL_SOCKET, setBuffers, setOption } from '../io/socket-option.ts';
 import { AF_INET, AF_INET6, parseEndpoint, SOCKADDR_IN6_LEN, writeSockaddr } from '../wire/endpoint.ts';
 
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
-const SOL_SOCKET = 1;
-const SO_SNDBUF = 7;
-const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
-const SO_SNDBUFFORCE = 32;
-const SO_RCVBUFFORCE = 33;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
@@ -66,8 +62,7 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
   if (fd < 0) throw new SystemCallError('open a UDP socket');
   try {
     if (options.joinPort) sharePort(fd);
-    setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-    setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    setBuffers(fd, BUFFER_LEN, BUFFER_LEN);
     setFragmentation(fd, family, options.fragment);
     const gro = setOption(fd, SOL_UDP, UDP_GRO, 1);
     bindTo(fd, family, options);
@@ -122,17 +117,6 @@ function bindTo(fd: number, family: number, options: UdpSocketOptions): void {
     if (error.errno === Errno.EADDRINUSE) error.message += '; is another agent running, or set listen_port';
     throw error;
   }
-}
-
-function setBuffer(fd: number, force: number, plain: number): void {
-  // Beyond net.core.[rw]mem_max only with CAP_NET_ADMIN.
-  if (!setOption(fd, SOL_SOCKET, force, BUFFER_LEN)) setOption(fd, SOL_SOCKET, plain, BUFFER_LEN);
-}
-
-function setOption(fd: number, level: number, option: number, value: number): boolean {
-  const bytes = Buffer.alloc(128);
-  bytes.writeInt32LE(value);
-  return setsockopt(fd, level, option, addressOf(bytes), 4) === 0;
 }
 
 function require(fd: number, level: number, option: number, value: number, attempt: string): void {

@@ -1,5 +1,5 @@
 /**
- * The header in front of every packet of a TUN device with IFF_VNET_HDR: what is left to do
+ * The header in front of every packet of a TUN or TAP device with IFF_VNET_HDR: what is left to do
  * for the packet. Offsets named `at` point to its first byte; fields are in the machine's
  * order, which is little endian on all that Node runs on with WebAssembly's.
  *
@@ -76,4 +76,23 @@ export function writeSuper(
   view.setUint16(at + At.gsoSize, segmentLen, true);
   view.setUint16(at + At.csumStart, csumStart, true);
   view.setUint16(at + At.csumOffset, csumOffset, true);
+}
+
+/**
+ * Moves the header to `toAt`, for a packet that begins `by` bytes earlier than before; a negative
+ * `by` takes bytes off its front. The places may overlap.
+ */
+export function moveHeader(view: DataView, fromAt: number, toAt: number, by: number): void {
+  const isSummed = needsChecksum(view, fromAt);
+  const isSuper = gsoType(view, fromAt) !== GsoType.none;
+  const flagsAndType = view.getUint16(fromAt + At.flags);
+  const headerLen = view.getUint16(fromAt + At.hdrLen, true) + (isSuper ? by : 0);
+  const segmentLen = view.getUint16(fromAt + At.gsoSize, true);
+  const csumStart = view.getUint16(fromAt + At.csumStart, true) + (isSummed ? by : 0);
+  const csumOffset = view.getUint16(fromAt + At.csumOffset, true);
+  view.setUint16(toAt + At.flags, flagsAndType);
+  view.setUint16(toAt + At.hdrLen, headerLen, true);
+  view.setUint16(toAt + At.gsoSize, segmentLen, true);
+  view.setUint16(toAt + At.csumStart, csumStart, true);
+  view.setUint16(toAt + At.csumOffset, csumOffset, true);
 }

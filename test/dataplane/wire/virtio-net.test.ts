@@ -22,3 +22,23 @@ test('writeSuper() and writePlain() write all ten bytes and no more', () => {
   virtio.writePlain(view, 1);
   expect([...bytes]).toEqual([0xee, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xee]);
 });
+
+test.each([
+  [
+    'a super-packet',
+    [1, 0x81, 0x36, 0, 0x44, 5, 0x22, 0, 16, 0],
+    [1, 0x81, 0x28, 0, 0x44, 5, 0x14, 0, 16, 0],
+  ],
+  ['one that lacks its checksum', [1, 0, 0, 0, 0, 0, 0x22, 0, 6, 0], [1, 0, 0, 0, 0, 0, 0x14, 0, 6, 0]],
+  ['one whose checksum is made', [0, 5, 0x36, 0, 9, 0, 3, 0, 4, 0], [0, 5, 0x28, 0, 9, 0, 3, 0, 4, 0]],
+  ['a complete one', [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+])('moveHeader() counts offsets anew in the header of %s', (_name, header, moved) => {
+  for (const distance of [-14, -4, 0, 4, 14]) {
+    const bytes = new Uint8Array(48).fill(0xee);
+    bytes.set(header, 19);
+    virtio.moveHeader(new DataView(bytes.buffer), 19, 19 + distance, -14);
+    expect([...bytes.slice(19 + distance, 29 + distance)]).toEqual(moved);
+    expect(bytes[18 + Math.min(0, distance)]).toBe(0xee);
+    expect(bytes[29 + Math.max(0, distance)]).toBe(0xee);
+  }
+});
