@@ -66,8 +66,7 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
   if (fd < 0) throw new SystemCallError('open a UDP socket');
   try {
     if (options.joinPort) sharePort(fd);
-    setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-    setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    setQueueLimits(fd);
     setFragmentation(fd, family, options.fragment);
     const gro = setOption(fd, SOL_UDP, UDP_GRO, 1);
     bindTo(fd, family, options);
@@ -124,12 +123,19 @@ function bindTo(fd: number, family: number, options: UdpSocketOptions): void {
   }
 }
 
+/** Gives a socket room for bursts, both ways. */
+export function setQueueLimits(fd: number): void {
+  setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+  setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+}
+
 function setBuffer(fd: number, force: number, plain: number): void {
   // Beyond net.core.[rw]mem_max only with CAP_NET_ADMIN.
   if (!setOption(fd, SOL_SOCKET, force, BUFFER_LEN)) setOption(fd, SOL_SOCKET, plain, BUFFER_LEN);
 }
 
-function setOption(fd: number, level: number, option: number, value: number): boolean {
+/** Sets an option that is an integer. @returns Whether the kernel took it. */
+export function setOption(fd: number, level: number, option: number, value: number): boolean {
   const bytes = Buffer.alloc(128);
   bytes.writeInt32LE(value);
   return setsockopt(fd, level, option, addressOf(bytes), 4) === 0;
