@@ -104,12 +104,12 @@ export class VtepSet {
   }
 
   /** Adds what `retain` made room for; what was learned is configured from now on. */
-  configure(endpoints: readonly Uint32Array[], nowMs: number): void {
+  configure(endpoints: readonly Uint32Array[]): void {
     for (const words of endpoints) {
       const port = (words[4] ?? 0) >>> 16;
       const place = this.#placeOf(words);
       if (place < 0) {
-        this.add(this.#scratch, 0, port, VtepKind.configured, nowMs);
+        this.add(this.#scratch, 0, port, VtepKind.configured, 0);
       } else {
         this.kinds[place] = VtepKind.configured;
         this.endpoint(place)[4] = port << 16;

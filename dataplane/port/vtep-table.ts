@@ -52,16 +52,18 @@ export class VtepTable {
     this.#seenAtMs = new Float64Array(slots);
   }
 
-  /** Stations in the table, aged ones until the next sweep too. */
+  /** Stations in the table. */
   get size(): number {
     return this.#size;
   }
 
-  /** @returns The VTEP of the station whose address is at `macAt`, -1 for an unknown or aged one. */
-  lookup(view: DataView, macAt: number, nowMs: number): number {
+  /**
+   * @returns The VTEP of the station whose address is at `macAt`, -1 for an unknown one. Ages with
+   *   `sweep` alone: a time read from a field would be boxed for every frame.
+   */
+  lookup(view: DataView, macAt: number): number {
     const slot = this.#find(view.getUint16(macAt), view.getInt32(macAt + 2));
-    if (slot < 0 || this.#isAged(slot, nowMs)) return -1;
-    return this.#vtep[slot] ?? -1;
+    return slot < 0 ? -1 : (this.#vtep[slot] ?? -1);
   }
 
   /**
@@ -95,10 +97,10 @@ export class VtepTable {
     }
   }
 
-  /** All that are not aged, in no order. Allocates. */
+  /** All, in no order. Allocates. */
   *stations(nowMs: number): Generator<Station> {
     for (const [slot, vtep] of this.#vtep.entries()) {
-      if (vtep === FREE || this.#isAged(slot, nowMs)) continue;
+      if (vtep === FREE) continue;
       const hex = (n: number | undefined, digits: number) =>
         ((n ?? 0) >>> 0).toString(16).padStart(digits, '0');
       const digits = hex(this.#high[slot], 4) + hex(this.#low[slot], 8);

@@ -48,11 +48,9 @@ export interface VxlanOutput {
   /** Where frames to send lie. */
   readonly frames: Arena;
   readonly frameAt: number;
-  /** The sender's own memory, and the time. */
+  /** The sender's own memory. */
   readonly arena: Arena;
   readonly sender: UdpSender;
-  /** Time of the last turn in ms, in the first element. */
-  readonly clock: Float64Array;
   readonly seed: Uint32Array;
 }
 
@@ -123,10 +121,8 @@ export class VxlanPort implements FramePort {
   /** @returns Whether a copy of the frame waits to be sent to at least one VTEP. */
   transmit(at: number, len: number): boolean {
     if (len < ETHERNET_LEN || len > MAX_FRAME_LEN || this.#isClosed) return this.#refuse();
-    const { frames, clock } = this.#output;
-    const place = isGroupAddress(frames.view, at)
-      ? -1
-      : this.#stations.lookup(frames.view, at, clock[0] ?? 0);
+    const { view } = this.#output.frames;
+    const place = isGroupAddress(view, at) ? -1 : this.#stations.lookup(view, at);
     if (place >= 0) {
       this.#place(at, len);
       this.#send(len, this.#vteps.endpoint(place));
@@ -177,7 +173,7 @@ export class VxlanPort implements FramePort {
    *   fit; nothing has changed then.
    */
   setRemotes(remotes: readonly EndpointText[]): void {
-    const { socket, clock } = this.#output;
+    const { socket } = this.#output;
     if (remotes.length > this.#maxRemotes) {
       throw new VxlanError(
         'ERR_ICX_VXLAN_REMOTE',
@@ -186,11 +182,10 @@ export class VxlanPort implements FramePort {
       );
     }
     const endpoints = remotes.map((remote) => parseVtep(remote, socket));
-    const nowMs = clock[0] ?? 0;
     this.#vteps.retain(endpoints);
-    // Before their places are taken by others.
-    this.#stations.sweep(nowMs, this.#vteps.kinds);
-    this.#vteps.configure(endpoints, nowMs);
+    // Before their places are taken by others. Nobody is aged at this time.
+    this.#stations.sweep(Number.NEGATIVE_INFINITY, this.#vteps.kinds);
+    this.#vteps.configure(endpoints);
     this.#listFlood();
   }
 

@@ -85,7 +85,7 @@ export class VxlanTunnels implements SendEvents {
     this.#receiver = new UdpReceiver(socket.fd, arena);
     const frameCapacity = vxlan.HEADER_LEN + MAX_FRAME_LEN;
     const sender = new UdpSender(socket.fd, socket.family, arena, frameCapacity, this);
-    this.#output = { socket, frames, frameAt, arena, sender, clock: new Float64Array(1), seed };
+    this.#output = { socket, frames, frameAt, arena, sender, seed };
   }
 
   /**
@@ -142,7 +142,6 @@ export class VxlanTunnels implements SendEvents {
   /** @returns Length of the frame at `frameAt`, which is `lastPort`'s; 0 when there is none for now. */
   receive(nowMs: number): number {
     if (this.#isClosed) return 0;
-    this.#output.clock[0] = nowMs;
     const receiver = this.#receiver;
     for (let drops = 0; drops < MAX_DROPS || this.hasMore; drops++) {
       if (this.#offset >= this.#batchLen) {
@@ -168,7 +167,6 @@ export class VxlanTunnels implements SendEvents {
 
   /** Forgets what is old; for about once a second. */
   sweep(nowMs: number): void {
-    this.#output.clock[0] = nowMs;
     for (const port of this.#byVni.values()) port.sweep(nowMs);
   }
 
