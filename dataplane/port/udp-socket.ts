@@ -35,7 +35,7 @@ const PMTUDISC_DO = 2;
 const SOL_UDP = 17;
 const UDP_GRO = 104;
 
-const BUFFER_LEN = 8 << 20;
+export const BUFFER_LEN = 8 << 20;
 
 export interface UdpSocketOptions {
   /** Address to bind, '::' for both families. */
