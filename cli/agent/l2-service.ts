@@ -18,7 +18,7 @@ import type {
 } from '../admin-l2-api.ts';
 import { CliError, Exit } from '../cli-error.ts';
 import { type NamedNetwork, networkFor, networksFor } from './l2-networks.ts';
-import { macOf, portId } from './network-switch.ts';
+import { portId } from './network-switch.ts';
 import type { Overlay } from './overlay.ts';
 import type { OverlayNetwork } from './overlay-network.ts';
 import type { PeerEntry } from './peer-table.ts';
@@ -58,14 +58,14 @@ export class L2Service implements L2Api {
   async fdbAdd({ network, mac, port, peer }: FdbAdd): Promise<FdbChange> {
     const { name, own, peers } = networkFor(this.#switched(), network);
     const id = portId(own, peers, port ?? null, peer ?? null);
-    const wasThere = await own.removeStation(macOf(mac));
-    await own.addStation(macOf(mac), id);
+    const wasThere = await own.removeStation(mac);
+    await own.addStation(mac, id);
     return { network: name, removed: Number(wasThere) };
   }
 
   async fdbDel({ network, mac }: FdbDel): Promise<FdbChange> {
     const { name, own } = networkFor(this.#switched(), network);
-    if (await own.removeStation(macOf(mac))) return { network: name, removed: 1 };
+    if (await own.removeStation(mac)) return { network: name, removed: 1 };
     const hint = 'icx fdb show lists those that there are';
     throw new CliError(`no station ${mac} in ${name}`, hint, Exit.failed, 'ERR_ICX_NO_STATION');
   }

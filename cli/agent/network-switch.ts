@@ -1,7 +1,5 @@
 /** Keeps the switch of a running network in step with its config: ports, bound stations, neighbours. */
 import { isDeepStrictEqual } from 'node:util';
-import { parseIp } from '../../dataplane/wire/ip-text.ts';
-import { type MacAddress, parseMac } from '../../dataplane/wire/mac-text.ts';
 import { ANYWHERE } from '../../dataplane/worker/messages.ts';
 import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
 import { CliError, Exit } from '../cli-error.ts';
@@ -57,8 +55,8 @@ async function applyStations(
   peers: readonly PeerEntry[],
 ): Promise<void> {
   const kept = new Set(next.map(({ mac }) => mac));
-  for (const { mac } of before) if (!kept.has(mac)) await own.removeStation(macOf(mac));
-  for (const { mac, port, peer } of next) await own.addStation(macOf(mac), portId(own, peers, port, peer));
+  for (const { mac } of before) if (!kept.has(mac)) await own.removeStation(mac);
+  for (const { mac, port, peer } of next) await own.addStation(mac, portId(own, peers, port, peer));
 }
 
 async function applyNeighbours(
@@ -68,10 +66,10 @@ async function applyNeighbours(
   peers: readonly PeerEntry[],
 ): Promise<void> {
   const kept = new Set(next.map(({ ip }) => ip));
-  for (const { ip } of before) if (!kept.has(ip)) await own.removeNeighbour(ipOf(ip));
+  for (const { ip } of before) if (!kept.has(ip)) await own.removeNeighbour(ip);
   for (const { ip, mac, peer } of next) {
     const port = peer === null ? ANYWHERE : portId(own, peers, null, peer);
-    await own.setNeighbour({ ip: ipOf(ip), mac: macOf(mac), port });
+    await own.setNeighbour(ip, mac, port);
   }
 }
 
@@ -97,17 +95,4 @@ export function portId(
     Exit.failed,
     'ERR_ICX_NO_PORT',
   );
-}
-
-/** @throws {CliError} for what is no MAC address. */
-export function macOf(text: string): MacAddress {
-  const mac = parseMac(text);
-  if (mac === null) throw new CliError(`${text} is no MAC address`, 'expected one like 02:42:ac:11:00:02');
-  return mac;
-}
-
-function ipOf(text: string) {
-  const ip = parseIp(text);
-  if (ip === null) throw new CliError(`${text} is no IP address`, 'expected one like 10.0.0.1 or fd00::1');
-  return ip;
 }

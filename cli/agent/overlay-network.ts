@@ -1,8 +1,7 @@
 /** One network of a running agent: what it has on the host, kept in step with its config. */
 import type { PeerSpec } from '../../dataplane/contract.ts';
-import * as ethernet from '../../dataplane/wire/ethernet.ts';
 import type { WorkerPool } from '../../dataplane/worker/pool.ts';
-import type { NetworkOptions } from '../../dataplane/worker/pool-network.ts';
+import { FRAME_HEADER_LEN, type NetworkOptions } from '../../dataplane/worker/pool-network.ts';
 import { CliError, Exit } from '../cli-error.ts';
 import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
 import { HostInterface } from '../host/interface.ts';
@@ -13,8 +12,6 @@ import { commonRoutes, peerSpec, routesOf } from './peer-specs.ts';
 import type { PeerEntry, PeerTable } from './peer-table.ts';
 import type { MeasuredMtu, NetworkNeeds } from './underlay.ts';
 
-/** In front of an L2 network's packets; with a VLAN's tag, so that tagged ones fit as well. */
-const FRAME_HEADER_LEN = ethernet.HEADER_LEN + 4;
 const UNMEASURED: MeasuredMtu = { mtuBytes: 1_280, fragment: false, reason: '', byPeer: new Map() };
 
 export class OverlayNetwork {

@@ -21,7 +21,6 @@ import { hostResolver } from './resolve-host.ts';
 import { Underlay } from './underlay.ts';
 import type { UndoStack } from './undo-stack.ts';
 
-/** Of `randomInt`. */
 const SEED_LIMIT = 2 ** 32;
 
 export class Overlay {

@@ -10,7 +10,7 @@
 export const HEADER_LEN = 14;
 export const ADDRESS_LEN = 6;
 export const TYPE_LEN = 2;
-const TAG_LEN = 4;
+export const TAG_LEN = 4;
 /** A service tag and a customer tag. */
 const MAX_TAGS = 2;
 export const MAX_HEADER_LEN = HEADER_LEN + MAX_TAGS * TAG_LEN;

@@ -3,6 +3,7 @@ import { closeFd } from '../io/eventfd.ts';
 import { SystemCallError } from '../io/libc.ts';
 import { openTap, openTun, type TunDevice } from '../port/tun.ts';
 import { steerByFlow } from '../port/tun-steering.ts';
+import * as ethernet from '../wire/ethernet.ts';
 import type { NetworkSpec, WorkerCommand } from './messages.ts';
 import { PoolSwitch, type SwitchHost } from './pool-switch.ts';
 
@@ -10,6 +11,9 @@ export interface NetworkOptions extends NetworkSpec {
   /** Name of the interface that it gets, TUN or, with a switch, TAP; null for none. */
   readonly interfaceName: string | null;
 }
+
+/** What packets of an Ethernet network have in front; with a VLAN's tag, so that tagged ones fit a path as well. */
+export const FRAME_HEADER_LEN = ethernet.HEADER_LEN + ethernet.TAG_LEN;
 
 /** One queue serves a switch, so that it has one table. */
 export const SWITCH_QUEUE = 0;

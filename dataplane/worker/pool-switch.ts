@@ -2,8 +2,8 @@
 import type { FdbEntry } from '../l2/fdb.ts';
 import type { NeighbourEntry, StaticNeighbour } from '../l2/neighbour-table.ts';
 import type { TunDevice } from '../port/tun.ts';
-import { formatIp, type IpAddress } from '../wire/ip-text.ts';
-import { formatMac, type MacAddress } from '../wire/mac-text.ts';
+import { formatIp, type IpAddress, parseIp } from '../wire/ip-text.ts';
+import { formatMac, type MacAddress, parseMac } from '../wire/mac-text.ts';
 import type { AnswerTo, LocalPortSpec, SwitchReading, WorkerCommand } from './messages.ts';
 import { type OpenPort, openPort, type PortOptions } from './port-options.ts';
 import type { VxlanSockets } from './vxlan-sockets.ts';
@@ -118,14 +118,20 @@ export class PoolSwitch {
     this.#forgetBehind(slot);
   }
 
-  /** Binds a MAC address to a port or peer for good. @throws {WorkerError} for one that no station can have. */
-  async addStation(mac: MacAddress, port: number): Promise<void> {
+  /**
+   * Binds a station to a port or peer for good.
+   *
+   * @throws {RangeError} for what is no MAC address. @throws {WorkerError} for one that no station can have.
+   */
+  async addStation(macText: string, port: number): Promise<void> {
+    const mac = macOf(macText);
     await this.#host.ask({ kind: 'addStation', vni: this.#vni, mac, port });
     this.#stations.set(formatMac(mac.high, mac.low), { mac, port });
   }
 
-  /** Forgets a station, learned or bound. @returns Whether it was there. */
-  async removeStation(mac: MacAddress): Promise<boolean> {
+  /** Forgets a station, learned or bound. @returns Whether it was there. @throws {RangeError} As `addStation`. */
+  async removeStation(macText: string): Promise<boolean> {
+    const mac = macOf(macText);
     this.#stations.delete(formatMac(mac.high, mac.low));
     return await this.#host.ask({ kind: 'removeStation', vni: this.#vni, mac });
   }
@@ -135,13 +141,21 @@ export class PoolSwitch {
     return this.#host.ask({ kind: 'flushStations', vni: this.#vni, port });
   }
 
-  async setNeighbour(neighbour: StaticNeighbour): Promise<void> {
+  /**
+   * Sets who has an IP address, for good.
+   *
+   * @param port ANYWHERE where that is not known.
+   * @throws {RangeError | WorkerError} As `addStation`, and for what is no IP address.
+   */
+  async setNeighbour(ipText: string, macText: string, port: number): Promise<void> {
+    const neighbour = { ip: ipOf(ipText), mac: macOf(macText), port };
     await this.#host.ask({ kind: 'setNeighbour', vni: this.#vni, neighbour });
-    this.#neighbours.set(formatIp(neighbour.ip.family, neighbour.ip.words), neighbour);
+    this.#neighbours.set(textOf(neighbour.ip), neighbour);
   }
 
-  async removeNeighbour(ip: IpAddress): Promise<void> {
-    this.#neighbours.delete(formatIp(ip.family, ip.words));
+  async removeNeighbour(ipText: string): Promise<void> {
+    const ip = ipOf(ipText);
+    this.#neighbours.delete(textOf(ip));
     await this.#host.ask({ kind: 'removeNeighbour', vni: this.#vni, ip });
   }
 
@@ -170,4 +184,20 @@ export class PoolSwitch {
     for (const [mac, { port }] of this.#stations) if (port === id) this.#stations.delete(mac);
     for (const [ip, { port }] of this.#neighbours) if (port === id) this.#neighbours.delete(ip);
   }
+}
+
+function macOf(text: string): MacAddress {
+  const mac = parseMac(text);
+  if (mac === null) throw new RangeError(`${text} is no MAC address: expected one like 02:42:ac:11:00:02`);
+  return mac;
+}
+
+function ipOf(text: string): IpAddress {
+  const ip = parseIp(text);
+  if (ip === null) throw new RangeError(`${text} is no IP address: expected one like 10.0.0.1 or fd00::1`);
+  return ip;
+}
+
+function textOf({ family, words }: IpAddress): string {
+  return formatIp(family, words);
 }
