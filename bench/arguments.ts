@@ -2,7 +2,7 @@
 
 /** Benches by what they are about, in the order they run. */
 export const GROUPS = {
-  unit: ['checksum', 'segment', 'coalesce', 'seal', 'open', 'parse', 'window', 'spi', 'lpm'],
+  unit: ['checksum', 'segment', 'coalesce', 'seal', 'open', 'parse', 'window', 'spi', 'lpm', 'fdb'],
   pipeline: ['pipeline'],
   scale: ['scale', 'route-change', 'memory'],
   'end-to-end': ['end-to-end', 'flows'],

@@ -67,7 +67,8 @@ export class GroupTable {
   }
 
   /**
-   * @param words Words of the address in the view, 1 to 4.
+   * @param words Words of the address in the view, 1 to 4. Addresses of a scope that have more of them
+   *              than others differ in the first.
    * @returns NO_GROUP when nobody asked for it.
    */
   find(scope: number, view: DataView, at: number, words: number): number {
