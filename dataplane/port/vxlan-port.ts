@@ -12,7 +12,7 @@
 import type { Arena } from '../io/arena.ts';
 import { memcpy } from '../io/libc.ts';
 import { type EndpointText, formatEndpoint } from '../wire/endpoint.ts';
-import { HEADER_LEN as ETHERNET_LEN, isGroupAddress, SOURCE_AT } from '../wire/ethernet.ts';
+import { DESTINATION_AT, HEADER_LEN as ETHERNET_LEN, SOURCE_AT } from '../wire/ethernet.ts';
 import { HEADER_LEN as VXLAN_LEN, writeHeader } from '../wire/vxlan.ts';
 import { FrameCounts, type FramePort } from './frame-port.ts';
 import { SendResult, type UdpSender } from './udp-sender.ts';
@@ -115,8 +115,7 @@ export class VxlanPort implements FramePort {
   /** @returns Whether a copy of the frame waits to be sent to at least one VTEP. */
   transmit(at: number, len: number): boolean {
     if (len < ETHERNET_LEN || len > MAX_FRAME_LEN || this.isClosed) return this.#refuse();
-    const { view } = this.#output.frames;
-    const place = isGroupAddress(view, at) ? -1 : this.#stations.lookup(view, at);
+    const place = this.#stations.lookup(this.#output.frames.view, at + DESTINATION_AT);
     if (place >= 0) {
       this.#place(at, len);
       this.#send(len, this.#vteps.endpoint(place));

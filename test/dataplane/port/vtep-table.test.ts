@@ -83,6 +83,16 @@ describe('VtepTable', () => {
     expect(table.lookup(at(0x0200_0000_0001), AT)).toBe(-1);
   });
 
+  test('lookup() takes no station for one that differs in any half', () => {
+    // One window is the whole table.
+    const table = new VtepTable(8, SEED);
+    table.learn(at(0x0200_0000_0001), AT, 3, 0);
+    expect(table.lookup(at(0x0200_0000_0001), AT)).toBe(3);
+    for (const other of [0x0400_0000_0001, 0x0200_0000_0002, 0]) {
+      expect(table.lookup(at(other), AT)).toBe(-1);
+    }
+  });
+
   test.each([
     ['a group', 0x0100_5e00_0001],
     ['all', 0xffff_ffff_ffff],

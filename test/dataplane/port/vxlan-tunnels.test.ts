@@ -147,16 +147,20 @@ describe('VxlanTunnels.receive()', () => {
     b.tunnels.sweep(301_001);
     expect(port.vteps().map(({ address }) => address)).toEqual(['127.0.0.8']);
     expect(port.stations(301_001).map(({ ageMs }) => ageMs)).toEqual([101_001]);
+    b.send(port, frameOf(1, 0));
+    expect(port.counts.txFrames + port.counts.txDropped).toBe(1);
   });
 
   test('has a turn end while nothing but rubbish comes', () => {
     const b = rigs.open();
     b.add({ remotes: KNOWN });
     const send = strangerTo(b);
+    send(packet(42, frameOf(1, 0)));
     for (let i = 0; i < 400; i++) send(Buffer.alloc(20));
     send(packet(42, frameOf(1, 0)));
-    // The kernel had more; the turn is over all the same.
-    expect(b.tunnels.receive(0)).toBe(0);
+    expect(b.tunnels.receive(0)).toBe(60);
+    // The kernel has more, of which poll(2) tells; the turn is over all the same.
+    expect([b.tunnels.receive(0), b.tunnels.hasMore]).toEqual([0, false]);
     expect(b.tunnels.drops[VxlanDrop.badFlags]).toBeLessThan(200);
     let turns = 1;
     while (b.tunnels.receive(0) === 0) turns++;
@@ -209,6 +213,21 @@ describe('VxlanPort.transmit()', () => {
     expect(b.send(port, ...sent)).toEqual([true, true, true]);
     for (const { rx } of vteps) expect(rx.drain().map(({ bytes }) => bytes.subarray(8))).toEqual(sent);
     expect(port.counts).toMatchObject({ txFrames: 9, txBytes: 3 * (100 + 70 + 1_514), txDropped: 0 });
+  });
+
+  test('sends frames for all to the group and configured VTEPs, not to learned ones, who hear the group', () => {
+    const b = rigs.open();
+    const port = b.add({
+      group: { address: '239.7.7.7', port: 9 },
+      remotes: [{ address: '127.0.0.9', port: 9 }],
+    });
+    strangerTo(b, '127.0.0.8')(packet(42, frameOf(5, 0)));
+    expect(frames(b)).toHaveLength(1);
+    b.send(port, frameOf(1, 0));
+    // Whether loopback leads to the group is not the question.
+    expect(port.counts.txFrames + port.counts.txDropped).toBe(2);
+    b.send(port, frameOf(1, 5));
+    expect(port.counts.txFrames + port.counts.txDropped).toBe(3);
   });
 
   test('sends frames of the greatest length to many VTEPs whole', () => {
@@ -398,6 +417,11 @@ describe('VxlanTunnels', () => {
     expect(low()).toBe(before + (process.arch === 'x64' ? 3 : 0));
     for (const tunnels of open) tunnels.close();
     expect(low()).toBe(before);
+    // Its place is another's now.
+    const next = new VxlanTunnels(socket, arena, sendAt - 16, SEED);
+    for (const tunnels of open) tunnels.close();
+    expect(low()).toBe(before + (process.arch === 'x64' ? 1 : 0));
+    next.close();
   });
 
   test('wants frames aligned', () => {

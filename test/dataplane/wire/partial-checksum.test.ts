@@ -97,6 +97,14 @@ describe.each([
     }
   });
 
+  test('reads nothing behind a frame', () => {
+    const { frame } = undone(addresses, Protocol.udp, 4, '88a800078100000a');
+    for (let len = 0; len < frame.length; len++) {
+      const exact = new DataView(Uint8Array.from(frame.subarray(0, len)).buffer);
+      expect(completeChecksum(exact, 0, len, createUpperLayer())).toBe(false);
+    }
+  });
+
   test('leaves a transport header that its packet cuts short', () => {
     for (const protocol of [Protocol.tcp, Protocol.udp]) {
       const { frame, upperAt, fieldAt } = undone(addresses, protocol, 0);
