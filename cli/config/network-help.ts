@@ -42,8 +42,7 @@ const UNIX: Help<typeof PORT_FIELDS.unix> = {
   type: 'Here "unix".',
   name: 'Name in status and metrics, and for [[station]]; once in a network. Must be given.',
   path: 'Our socket, which is made at the start and removed at the end; at most 107 bytes. Must be given.',
-  remote:
-    'The socket of the virtual machine (its local.path); frames from elsewhere are dropped. Default: whoever sent the last frame.',
+  remote: 'The socket of the virtual machine (its local.path). Default: learned from what it sends.',
   mode: 'Permissions of our socket: who may write to it is in the network. Default: "0600".',
   mtu: 'Largest packet of the guest, if less than the network carries. Default: the MTU of the network.',
   max_stations: 'As max_stations_per_port of [switch], for this port; l2 only.',

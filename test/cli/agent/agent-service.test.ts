@@ -167,6 +167,17 @@ describe('AgentService', () => {
       expect(service.config.interface.vni).toBe(7);
     });
 
+    test('keeps a network’s mode until the restart, and tells it again', async () => {
+      const service = start();
+      dir.write('icx0.toml', toml('mode = "l2"'));
+      for (let i = 0; i < 2; i++) {
+        expect((await service.reload()).changes).toEqual([
+          { kind: 'changed', subject: 'interface', detail: 'mode: l3 → l2', needs_restart: true },
+        ]);
+        expect(service.config.networks).toMatchObject([{ mode: 'l3', switch: null }]);
+      }
+    });
+
     test('runs one at a time', async () => {
       const service = start();
       let running = 0;
