@@ -10,6 +10,7 @@ import { ControlError } from './control-error.ts';
 import type { ControlLog, ControlPeer, PeerEvents, PeerStatus } from './control-peer.ts';
 import { Tai64nClock } from './handshake/tai64n.ts';
 import { type Identity, peerDhPublic } from './identity.ts';
+import { memberName, sameKey, sameKeys } from './member.ts';
 import type { RekeyTrigger } from './record/message.ts';
 import type { PeerContext } from './rekey/peer-context.ts';
 import { PeerSas } from './rekey/peer-sas.ts';
@@ -290,18 +291,4 @@ async function rekeyOne(tunnel: Tunnel, trigger: RekeyTrigger): Promise<RekeyOut
   } catch (error) {
     return { peer, vni, ok: false, error: error instanceof Error ? error : new Error(String(error)) };
   }
-}
-
-function sameKeys(a: ControlPeer, b: ControlPeer): boolean {
-  const samePsk = a.psk === null || b.psk === null ? a.psk === b.psk : sameKey(a.psk, b.psk);
-  return memberName(a) === memberName(b) && samePsk && a.hybrid === b.hybrid;
-}
-
-function sameKey(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
-}
-
-/** Names one peer in one network. */
-function memberName({ publicKey, vni }: ControlPeer): string {
-  return `${Buffer.from(publicKey).toString('base64')} ${vni}`;
 }

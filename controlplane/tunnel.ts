@@ -219,7 +219,7 @@ export class Tunnel {
     events.onHandshake?.(this.#peer, durationMs);
     if (!first) events.onRekey?.(this.#peer, trigger, 'ok');
     const { name: peer, vni } = this.#peer;
-    const fields = { peer, vni, generation, trigger, durationMs: Math.round(durationMs) };
+    const fields = { peer, generation, trigger, durationMs: Math.round(durationMs), vni };
     if (generation === 0) log.info(fields, 'connected');
     // What happens to every peer every two minutes is no news.
     else log[trigger === 'operator' ? 'info' : 'debug'](fields, 'SAs replaced');
@@ -264,7 +264,7 @@ export class Tunnel {
 
   #note(reason: string): void {
     const { name: peer, vni } = this.#peer;
-    if (reason !== this.#lastError) this.#host.log.info({ peer, vni, reason }, 'not connected');
+    if (reason !== this.#lastError) this.#host.log.info({ peer, reason, vni }, 'not connected');
     this.#lastError = reason;
   }
 
