@@ -34,7 +34,16 @@ export function testWith(
   body: () => Promise<void>,
   timeoutMs?: number,
 ): void {
-  const reason = missingTools(programs);
+  testUnless(missingTools(programs), name, body, timeoutMs);
+}
+
+/** A test that is skipped when there is a reason, which is printed. */
+export function testUnless(
+  reason: string | null,
+  name: string,
+  body: () => Promise<void>,
+  timeoutMs?: number,
+): void {
   if (reason === null) {
     test(name, body, timeoutMs);
     return;

@@ -43,6 +43,16 @@ export function vmKernel(): VmKernel {
   return kernelIn(directory);
 }
 
+/** Why there can be no machine; null when there is a kernel, also when it had to be fetched. */
+export function missingKernel(): string | null {
+  try {
+    vmKernel();
+    return null;
+  } catch (error) {
+    return `needs a kernel: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
 /** @returns File of the package. */
 function download(directory: string): string {
   const depends = run('apt-cache', ['depends', META_PACKAGE]);

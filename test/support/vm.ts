@@ -14,11 +14,15 @@ export interface VmSettings {
   readonly mac: string;
   /** With prefix length. */
   readonly address: string;
+  readonly mtu: number;
   /** Path that the card's socket is bound to. */
   readonly path: string;
   /** Path of the socket that the card sends to. */
   readonly remote: string;
 }
+
+/** Programs that a test with machines needs. */
+export const VM_PROGRAMS = ['qemu-system-x86_64', 'busybox'] as const;
 
 /** Of one virtual processor that is emulated, next to others'. */
 const BOOT_TIMEOUT_MS = 60_000;
@@ -35,7 +39,7 @@ const INIT = `#!/bin/busybox sh
 stty -echo
 for module in $(echo $modules | tr , ' '); do insmod /lib/$module; done
 ip link set lo up
-ip link set eth0 up
+ip link set eth0 mtu $mtu up
 ip address add $address dev eth0
 echo '${READY}'
 while read -r line; do eval "$line"; done
@@ -68,7 +72,8 @@ export class Vm {
    * @param directory Of files that it needs.
    * @throws {Error} when there is no kernel; see `vmKernel`.
    */
-  constructor(host: Namespace, directory: string, { name, mac, address, path, remote }: VmSettings) {
+  constructor(host: Namespace, directory: string, settings: VmSettings) {
+    const { name, mac, address, mtu, path, remote } = settings;
     this.#name = name;
     const { image, modules } = vmKernel();
     const initramfs = join(directory, `${name}.cpio`);
@@ -81,7 +86,7 @@ export class Vm {
       ...['-serial', 'stdio', '-netdev', `dgram,id=n0,${sockets}`],
       ...['-device', `virtio-net-device,netdev=n0,mac=${mac}`],
       ...['-kernel', image, '-initrd', initramfs],
-      ...['-append', `${KERNEL_ARGUMENTS} address=${address} modules=${names}`],
+      ...['-append', `${KERNEL_ARGUMENTS} address=${address} mtu=${mtu} modules=${names}`],
     ];
     this.#process = host.spawn(argv);
     const { stdin, stdout, stderr } = this.#process;
