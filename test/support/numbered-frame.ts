@@ -15,15 +15,18 @@ export interface Numbered {
   readonly number: number;
   /** Of the whole frame, 60 at least. */
   readonly len?: number;
+  /** Between addresses and EtherType: four bytes a tag. */
+  readonly tags?: Uint8Array;
 }
 
-export function numberedFrame({ destination, source, number, len = MIN_LEN }: Numbered): Buffer {
-  const frame = Buffer.alloc(Math.max(MIN_LEN, len));
+export function numberedFrame(settings: Numbered): Buffer {
+  const { destination, source, number, len = MIN_LEN, tags = Buffer.alloc(0) } = settings;
+  const frame = Buffer.alloc(Math.max(MIN_LEN, len) - tags.length);
   macBytes(destination).copy(frame, 0);
   macBytes(source).copy(frame, 6);
   frame.writeUInt16BE(ETHERTYPE, 12);
   frame.writeUInt32BE(number, 14);
-  return frame;
+  return Buffer.concat([frame.subarray(0, 12), tags, frame.subarray(12)]);
 }
 
 /** Numbers of the frames from `source` among those captured, in order, doubles too. */

@@ -1,4 +1,5 @@
 /** Programs that some tests need, with the Debian packages that bring them; tests without them are skipped. */
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { test } from 'vitest';
@@ -25,6 +26,22 @@ export function missingTools(programs: readonly string[]): string | null {
   if (missing.length === 0) return null;
   const packages = missing.map((name) => PACKAGES[name] ?? name);
   return `needs ${missing.join(', ')}: apt-get install ${packages.join(' ')}`;
+}
+
+/**
+ * Why a test can't have a kind of interface; null when the kernel makes it, tried in a namespace that
+ * ends with the try.
+ *
+ * @param link What follows `ip link add` for one on top of `eth0`.
+ */
+export function missingLink(kind: string, link: string): string | null {
+  const script = `ip link add eth0 type veth && ip link add ${link}`;
+  try {
+    execFileSync('unshare', ['--net', 'sh', '-c', script], { stdio: 'pipe' });
+    return null;
+  } catch {
+    return `needs a kernel with ${kind} interfaces`;
+  }
 }
 
 /** A test that needs programs: skipped without them, with the reason printed. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 export interface VmKernel {
   readonly image: string;
-  /** In the order to load them, for a virtio network card. */
+  /** In the order to load them, for a virtio network card and virtual LANs. */
   readonly modules: readonly string[];
 }
 
@@ -16,10 +16,17 @@ const CACHE = join(existsSync('/var/cache') ? '/var/cache' : tmpdir(), 'icx-test
 const MODULES = [
   'drivers/virtio/virtio_ring.ko',
   'drivers/virtio/virtio.ko',
-  'drivers/virtio/virtio_mmio.ko',
+  'drivers/virtio/virtio_pci_legacy_dev.ko',
+  'drivers/virtio/virtio_pci_modern_dev.ko',
+  'drivers/virtio/virtio_pci.ko',
   'net/core/failover.ko',
   'drivers/net/net_failover.ko',
   'drivers/net/virtio_net.ko',
+  'net/llc/llc.ko',
+  'net/802/stp.ko',
+  'net/802/mrp.ko',
+  'net/802/garp.ko',
+  'net/8021q/8021q.ko',
 ] as const;
 /** Without a mirror the test must be skipped soon. */
 const DOWNLOAD_TIMEOUT_MS = 60_000;
