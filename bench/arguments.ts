@@ -5,7 +5,7 @@ export const GROUPS = {
   unit: ['checksum', 'segment', 'coalesce', 'seal', 'open', 'parse', 'window', 'spi', 'lpm', 'fdb'],
   pipeline: ['pipeline'],
   scale: ['scale', 'route-change', 'memory'],
-  'end-to-end': ['end-to-end', 'flows'],
+  'end-to-end': ['end-to-end', 'flows', 'l2'],
 } as const;
 
 /** Options that take no value; the others of a bench take one. */

@@ -7,11 +7,28 @@ import type { Tunnel } from './tunnel.ts';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
+interface Variant {
+  readonly queues: number | null;
+  /** Whether the hosts share an Ethernet segment: frames go by stations, no addresses are allowed to anyone. */
+  readonly isSegment: boolean;
+}
+
 /** @param queues Null leaves it to icx. */
 export function icx(queues: number | null, name = 'icx'): Tunnel {
+  return tunnel(name, { queues, isSegment: false });
+}
+
+/** A Layer 2 network between the two hosts' TAPs. */
+export function icxSegment(name: string): Tunnel {
+  return tunnel(name, { queues: 1, isSegment: true });
+}
+
+function tunnel(name: string, variant: Variant): Tunnel {
+  const { queues, isSegment } = variant;
+  const kind = isSegment ? ', Ethernet frames' : '';
   return {
     name,
-    about: () => `this build, AES-128-GCM, queues = ${queues ?? '"auto"'}`,
+    about: () => `this build, AES-128-GCM, queues = ${queues ?? '"auto"'}${kind}`,
     target: OVERLAY4.b,
     missing: () => null,
     start(site) {
@@ -19,7 +36,7 @@ export function icx(queues: number | null, name = 'icx'): Tunnel {
       for (const host of HOSTS) {
         const peer = host === 'a' ? 'b' : 'a';
         const keyFile = site.write(`${host}.key`, `${keys[host].privateKey}\n`);
-        const config = site.write(`${host}.toml`, configOf(host, keyFile, keys[peer].publicKey, queues));
+        const config = site.write(`${host}.toml`, configOf(host, keyFile, keys[peer].publicKey, variant));
         startAgent(site, host, config);
       }
     },
@@ -30,7 +47,7 @@ function startAgent(site: Site, host: HostName, config: string): void {
   site.start(host, [process.execPath, MAIN, 'up', '--config', config], { ICX_RUN_DIR: site.directory });
 }
 
-function configOf(host: HostName, keyFile: string, peerKey: string, queues: number | null): string {
+function configOf(host: HostName, keyFile: string, peerKey: string, { queues, isSegment }: Variant): string {
   const peer = host === 'a' ? 'b' : 'a';
   return `[interface]
 name = "bench-${host}"
@@ -38,7 +55,7 @@ private_key_file = "${keyFile}"
 address = ["${OVERLAY4[host]}/24"]
 mtu = ${MTU}
 queues = ${queues ?? '"auto"'}
-
+${isSegment ? 'mode = "l2"\n' : ''}
 [metrics]
 listen = false
 
@@ -46,6 +63,5 @@ listen = false
 name = "${peer}"
 public_key = "${peerKey}"
 endpoint = "${UNDERLAY[peer]}"
-allowed_ips = ["${OVERLAY4[peer]}/32"]
-`;
+${isSegment ? '' : `allowed_ips = ["${OVERLAY4[peer]}/32"]\n`}`;
 }

@@ -19,7 +19,7 @@ describe('parseCommand()', () => {
   });
 
   test('takes a group before a bench of its name', () => {
-    expect(benches('end-to-end')).toEqual(['end-to-end', 'flows']);
+    expect(benches('end-to-end')).toEqual(['end-to-end', 'flows', 'l2']);
   });
 
   test('hands options to the benches that understand them', () => {

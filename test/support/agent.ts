@@ -33,6 +33,13 @@ export interface AgentConfig {
   readonly peers: readonly Settings[];
   readonly metrics?: Settings;
   readonly log?: Settings;
+  /** What follows the peers, in order: titles as `[[port]]` or `[[network]]`. */
+  readonly sections?: readonly ConfigSection[];
+}
+
+export interface ConfigSection {
+  readonly title: string;
+  readonly settings: Settings;
 }
 
 export interface Exited {
@@ -97,6 +104,7 @@ export class Agent {
       section('[metrics]', config.metrics ?? { listen: false }),
       section('[log]', config.log ?? { level: 'info' }),
       ...config.peers.map((peer) => section('[[peer]]', peer)),
+      ...(config.sections ?? []).map(({ title, settings }) => section(title, settings)),
     ];
     writeFileSync(this.configFile, sections.join('\n'), { mode: 0o600 });
   }

@@ -1,7 +1,7 @@
 /** A sealed frame taken apart as the protocol's description says, independently of the product. */
 
 export interface SealedFrame {
-  /** 0x0800, 0x86dd, or 0 for a keepalive. */
+  /** 0x0800, 0x86dd, 0x6558 for Ethernet, or 0 for a keepalive. */
   readonly protocolType: number;
   readonly vni: number;
   readonly spi: number;
@@ -15,7 +15,7 @@ const TAG_LEN = 16;
 /** What a sealed frame is longer than its inner packet. */
 export const OVERHEAD_LEN = HEADER_LEN + TAG_LEN;
 
-const PROTOCOL_TYPES: readonly number[] = [0, 0x0800, 0x86dd];
+const PROTOCOL_TYPES: readonly number[] = [0, 0x0800, 0x86dd, 0x6558];
 /** Class 0xff00, type 0x81 (critical), one word. */
 const SPI_OPTION = 0xff008101;
 /** Class 0xff00, type 0x82 (critical), three words. */
