@@ -8,6 +8,7 @@ import {
   NETWORK_FIELDS,
   NETWORK_PEER_FIELDS,
   PORT_FIELDS,
+  RELAY_FIELDS,
   STATION_FIELDS,
   SWITCH_FIELDS,
 } from '../../cli/config/network-schema.ts';
@@ -24,6 +25,7 @@ const SECTIONS = [
   NETWORK_PEER_FIELDS,
   SWITCH_FIELDS,
   ...Object.values(PORT_FIELDS),
+  RELAY_FIELDS,
   NEIGHBOUR_FIELDS,
   STATION_FIELDS,
 ];

@@ -21,6 +21,7 @@ export function peerConfig(number: number, overrides: Partial<PeerConfig> = {}):
     rxRateLimitPps: 0,
     validateSource: false,
     hybrid: true,
+    exit: null,
     ...overrides,
   };
 }
@@ -58,7 +59,7 @@ export function agentConfig(
     metrics: null,
     log: { level: 'info' },
     peers,
-    networks: [{ ...network, ports: [], switch: null, neighbours: [] }],
+    networks: [{ ...network, ports: [], switch: null, relay: null, neighbours: [] }],
   };
 }
 
