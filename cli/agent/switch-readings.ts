@@ -53,6 +53,7 @@ export async function readNetwork(
     neighbours: reading.neighbours,
     suppressed: reading.suppressed,
     ports: own.ports().map((port) => portSnapshot(localPort(network, port, byId.get(port.id)))),
+    relay: null,
   };
 }
 
