@@ -14,6 +14,8 @@ import {
 import { AdminCode, AdminError, ERROR_BODY } from './admin-error.ts';
 import type { L2Api } from './admin-l2-api.ts';
 import { l2Client } from './admin-l2-routes.ts';
+import type { RelayApi } from './admin-relay-api.ts';
+import { relayClient } from './admin-relay-routes.ts';
 import { RUN_DIR } from './run-dir.ts';
 import { STATUS, type Status } from './status-schema.ts';
 
@@ -22,6 +24,7 @@ const TIMEOUT_MS = {
   status: 5000,
   plan: 10_000,
   l2: 20_000,
+  relay: 20_000,
   reload: 60_000,
   rekey: 120_000,
 } as const;
@@ -52,6 +55,9 @@ export class AdminClient {
   readonly name: string;
   readonly l2: L2Api = l2Client((path, answer, request) =>
     this.#ask('POST', path, answer, TIMEOUT_MS.l2, request),
+  );
+  readonly relay: RelayApi = relayClient((path, answer, request) =>
+    this.#ask('POST', path, answer, TIMEOUT_MS.relay, request),
   );
   readonly #dir: string;
   readonly #path: string;

@@ -6,6 +6,7 @@ import type { AgentApi, AgentInfo } from './admin-api.ts';
 import { AdminClient, socketPath } from './admin-client.ts';
 import { AdminCode, AdminError, toErrorBody } from './admin-error.ts';
 import { L2_ROUTES } from './admin-l2-routes.ts';
+import { RELAY_ROUTES } from './admin-relay-routes.ts';
 import { RUN_DIR } from './run-dir.ts';
 
 const MAX_BODY_BYTES = 65_536;
@@ -118,11 +119,13 @@ async function serve(
   try {
     const body = await readJson(incoming);
     const name = `${incoming.method} ${incoming.url}`;
-    const [route, l2Route] = [ROUTES[name], L2_ROUTES[name]];
+    const [route, l2Route, relayRoute] = [ROUTES[name], L2_ROUTES[name], RELAY_ROUTES[name]];
     if (route !== undefined) {
       respond(response, 200, await route(body, options));
     } else if (l2Route !== undefined) {
       respond(response, 200, await l2Route(body, options.api.l2));
+    } else if (relayRoute !== undefined) {
+      respond(response, 200, await relayRoute(body, options.api.relay));
     } else {
       const what = `the agent knows no ${name}`;
       respond(response, 404, toErrorBody(new AdminError(AdminCode.protocol, what)));

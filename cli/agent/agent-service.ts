@@ -3,6 +3,7 @@ import { systemClock } from '../../controlplane/clock.ts';
 import { type Identity, identityFromSeed } from '../../controlplane/identity.ts';
 import type { AgentApi, Change, PeerRekey, RekeyReport, ReloadReport } from '../admin-api.ts';
 import type { L2Api } from '../admin-l2-api.ts';
+import type { RelayApi } from '../admin-relay-api.ts';
 import { CliError } from '../cli-error.ts';
 import { diffConfig } from '../config/diff.ts';
 import { networksInForce } from '../config/diff-networks.ts';
@@ -11,6 +12,7 @@ import type { Config } from '../config/types.ts';
 import type { Logger } from '../logger.ts';
 import { formatSpi, type Status } from '../status-schema.ts';
 import { L2Service } from './l2-service.ts';
+import { NO_RELAY } from './no-relay.ts';
 import type { Overlay } from './overlay.ts';
 import { readStatus } from './readings.ts';
 
@@ -89,6 +91,11 @@ export class AgentService implements AgentApi {
 
   get l2(): L2Api {
     return new L2Service(this.#running());
+  }
+
+  get relay(): RelayApi {
+    this.#running();
+    return NO_RELAY;
   }
 
   down(): void {

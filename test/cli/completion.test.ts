@@ -30,7 +30,7 @@ async function bashOffers(...words: string[]): Promise<string[]> {
 describe('icx completion bash', () => {
   test.each([
     [['sta'], ['status']],
-    [['re'], ['rekey', 'reload']],
+    [['re'], ['rekey', 'reload', 'relay']],
     [['--v'], ['--version']],
     [['status', '--j'], ['--json']],
     [['status', 'ic'], ['icx7']],
@@ -68,6 +68,8 @@ describe('icx completion bash', () => {
     ],
     [['port', 'add', '--path', 'icx8'], ['icx8.toml']],
     [['neigh', 'show', '--j'], ['--json']],
+    [['relay', ''], ['list']],
+    [['relay', 'list', '-i', ''], ['icx7']],
     [['nothing', ''], []],
   ])('offers for %j: %j', async (words, offers) => expect(await bashOffers(...words)).toEqual(offers));
 });

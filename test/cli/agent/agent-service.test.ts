@@ -68,7 +68,12 @@ describe('AgentService', () => {
     await expect(service.rekey([])).rejects.toMatchObject({ code: 'ERR_ICX_STARTING' });
     await expect(service.reload()).rejects.toMatchObject({ code: 'ERR_ICX_STARTING' });
     expect(() => service.l2).toThrow(expect.objectContaining({ code: 'ERR_ICX_STARTING' }));
+    expect(() => service.relay).toThrow(expect.objectContaining({ code: 'ERR_ICX_STARTING' }));
     expect(start().missing).toBeNull();
+  });
+
+  test('says that it has no relay', async () => {
+    await expect(start().relay.relayList({})).rejects.toMatchObject({ message: 'no relay' });
   });
 
   test('says that it has no L2 network', async () => {

@@ -9,6 +9,7 @@ import { STATUS } from '../../../cli/status-schema.ts';
 import { ConfigDir, publicKeyText } from '../config/config-dir.ts';
 import { FakeCli } from '../fake-context.ts';
 import { fakeL2 } from '../fake-l2.ts';
+import { fakeRelay } from '../fake-relay.ts';
 import { sampleStatus } from '../sample-status.ts';
 
 let cli: FakeCli;
@@ -51,6 +52,7 @@ async function agent(name: string, changes: Partial<AgentApi> = {}, pid = proces
     plan: async () => ({ interface: name, applied: false, changes: [...CHANGES] }),
     down: () => undefined,
     l2: fakeL2(),
+    relay: fakeRelay(),
     ...changes,
   };
   sockets.push(await openAdminSocket({ info: { interface: name, pid, version: '0' }, api, dir: cli.runDir }));
