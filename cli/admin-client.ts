@@ -16,7 +16,7 @@ import type { L2Api } from './admin-l2-api.ts';
 import { l2Client } from './admin-l2-routes.ts';
 import type { RelayApi } from './admin-relay-api.ts';
 import { relayClient } from './admin-relay-routes.ts';
-import { RUN_DIR } from './run-dir.ts';
+import { orAsRoot, RUN_DIR, refuseForeignDir } from './run-dir.ts';
 import { STATUS, type Status } from './status-schema.ts';
 
 const TIMEOUT_MS = {
@@ -33,8 +33,9 @@ export function socketPath(name: string, dir: string = RUN_DIR): string {
   return join(dir, `${name}.sock`);
 }
 
-/** Names of the sockets in `dir`, sorted; their agents may be dead. */
+/** Names of the sockets in `dir`, sorted; their agents may be dead. @throws {AdminError} */
 export function listAgents(dir: string = RUN_DIR): string[] {
+  refuseForeignDir(dir);
   try {
     const files = readdirSync(dir).filter((file) => file.endsWith('.sock'));
     return files.map((file) => basename(file, '.sock')).sort();
@@ -100,6 +101,7 @@ export class AdminClient {
     timeoutMs: number,
     body: object = {},
   ): Promise<z.output<T>> {
+    refuseForeignDir(this.#dir);
     const answer = await this.#send(method, path, timeoutMs, method === 'GET' ? '' : JSON.stringify(body));
     const json = this.#parse(answer.body);
     if (answer.status >= 300) {
@@ -160,7 +162,8 @@ export class AdminClient {
     if (error instanceof AdminError) return error;
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
       const others = listAgents(this.#dir).filter((name) => name !== this.name);
-      const hint = others.length > 0 ? `here are ${others.join(', ')}` : `start it with icx up ${this.name}`;
+      const start = `start it with icx up ${this.name}${orAsRoot(this.#dir)}`;
+      const hint = others.length > 0 ? `here are ${others.join(', ')}` : start;
       return new AdminError(AdminCode.notRunning, `${this.name} is not running`, hint);
     }
     const hint =

@@ -28,19 +28,28 @@ export class AgentService implements AgentApi {
   readonly startedAtMs = systemClock.nowMs();
   readonly #configFile: string;
   readonly #end: End;
+  readonly #adapt: (config: Config) => Config;
   #config: Config;
   #overlay: Overlay | null = null;
   #hungUp = false;
   /** One reload at a time. */
   #reloading: Promise<unknown> = Promise.resolve();
 
-  constructor(config: Config, configFile: string, log: Logger, end: End) {
+  /** @param adapt What a config becomes that is read later; `config` is so already. */
+  constructor(
+    config: Config,
+    configFile: string,
+    log: Logger,
+    end: End,
+    adapt: (config: Config) => Config = (read) => read,
+  ) {
     this.identity = identityFromSeed(config.interface.seed);
     config.interface.seed.fill(0);
     this.#config = config;
     this.#configFile = configFile;
     this.log = log;
     this.#end = end;
+    this.#adapt = adapt;
   }
 
   /** The config in force. */
@@ -128,7 +137,7 @@ export class AgentService implements AgentApi {
 
   /** Loads a config beside the running one, whose seed is kept in the identity alone. */
   #compare(file: string): { next: Config; changes: Change[] } {
-    const next = loadConfig(file);
+    const next = this.#adapt(loadConfig(file));
     const running = { ...this.#config, interface: { ...this.#config.interface, seed: this.identity.seed } };
     const changes = diffConfig(running, next);
     next.interface.seed.fill(0);

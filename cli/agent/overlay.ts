@@ -126,7 +126,7 @@ export class Overlay {
 
   async #addNetwork(config: NetworkConfig): Promise<void> {
     const network = new OverlayNetwork(config);
-    await removeStaleRules(config.name);
+    if (config.device) await removeStaleRules(config.name);
     await this.pool.addNetwork(network.poolOptions(randomInt(SEED_LIMIT)));
     this.#networks.set(config.vni, network);
   }
@@ -146,7 +146,7 @@ export class Overlay {
       this.#underlay.setEndpoint(slot, this.#endpoints.get(slot));
     }
     await this.#host.measure();
-    for (const { name } of config.networks) await removeStaleRules(name);
+    for (const { name, device } of config.networks) if (device) await removeStaleRules(name);
     this.#pool = await WorkerPool.open(
       {
         networks: this.networks().map((network) => network.poolOptions(randomInt(SEED_LIMIT))),

@@ -200,6 +200,18 @@ describe('AgentService', () => {
       expect(service.config.interface.mtu).toBe(1_350);
     });
 
+    test('takes on what the config becomes, and plans by that', async () => {
+      const adapt = vi.fn((config: Config) => ({ ...config, log: { level: 'warn' as const } }));
+      const config = loadConfig(file);
+      const log = pino({}, { write: (line: string) => lines.push(line) });
+      const service = new AgentService(config, file, log, end, adapt);
+      service.ready({ apply, networks: () => [], peers: new PeerTable([]) } as unknown as Overlay);
+      expect((await service.plan(file)).changes).toMatchObject([{ subject: 'log level' }]);
+      await service.reload();
+      expect(apply.mock.calls[0]?.[0].log.level).toBe('warn');
+      expect(adapt).toHaveBeenCalledTimes(2);
+    });
+
     test('leaves no private key in memory but its own', async () => {
       const service = start();
       dir.write('icx0.toml', toml('mtu = 1300'));

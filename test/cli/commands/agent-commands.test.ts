@@ -198,6 +198,8 @@ describe('icx check', () => {
     expect((await cli.run(['check', segment])).stdout).toBe(
       `${segment}: ok: icx0, l2, vni 7, 1 port, 0 peers\n`,
     );
+    const exit = configs.write('icx0.toml', `${own}[relay]\n`);
+    expect((await cli.run(['check', exit])).stdout).toBe(`${exit}: ok: icx0, vni 1, relay, 0 peers\n`);
     const peer = `[[peer]]\npublic_key = "${publicKeyText(2)}"\n`;
     const networks = '[[network]]\nname = "red"\nvni = 1\n[[network]]\nname = "blue"\nvni = 2\nmode = "l2"\n';
     const several = configs.write('icx0.toml', `${own}${peer}${networks}`);
