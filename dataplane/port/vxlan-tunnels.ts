@@ -12,13 +12,13 @@ import { randomFillSync } from 'node:crypto';
 import { Arena } from '../io/arena.ts';
 import { memcpy } from '../io/libc.ts';
 import { HEADER_LEN as ETHERNET_LEN } from '../wire/ethernet.ts';
-import { completeChecksum } from '../wire/partial-checksum.ts';
 import { createUpperLayer } from '../wire/upper-layer.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { KEYED_HASH_SEED_WORDS } from './keyed-hash.ts';
 import { UdpReceiver } from './udp-receiver.ts';
 import { type SendEvents, type SendResult, UdpSender } from './udp-sender.ts';
 import { VxlanError } from './vxlan-error.ts';
+import { prepareFrame } from './vxlan-frame.ts';
 import { MAX_FRAME_LEN, Refusal, type VxlanOutput, VxlanPort, type VxlanPortSpec } from './vxlan-port.ts';
 import type { VxlanSocket } from './vxlan-socket.ts';
 
@@ -67,7 +67,7 @@ export class VxlanTunnels implements SendEvents {
 
   /**
    * @param frames Memory of the worker: frames to send lie in it, received ones are copied to it.
-   * @param frameAt Multiple of 8, with VXLAN_FRAME_SPACE bytes behind.
+   * @param frameAt Multiple of 8, with room for a virtio_net_hdr before it and VXLAN_FRAME_SPACE bytes behind.
    * @param seed KEYED_HASH_SEED_WORDS words, random but in tests.
    */
   constructor(
@@ -204,7 +204,7 @@ export class VxlanTunnels implements SendEvents {
     }
     this.lastPort = port;
     memcpy(this.#frames.base + this.frameAt, this.#arena.base + frameAt, frameLen);
-    completeChecksum(this.#frames.view, this.frameAt, frameLen, this.#upper);
+    prepareFrame(this.#frames.view, this.frameAt, frameLen, port.mtuBytes, this.#upper);
     port.counts.rxFrames++;
     port.counts.rxBytes += frameLen;
     return frameLen;

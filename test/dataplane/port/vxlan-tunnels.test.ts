@@ -295,7 +295,7 @@ describe('VxlanPort.transmit()', () => {
     expect(b.send(port, frameOf(1, 0), frameOf(1, 2))).toEqual([false, false]);
     expect(port.transmitSuper(b.sendAt, 60)).toBe(false);
     expect(port.counts.txDropped).toBe(3);
-    expect([port.receive(), port.hasOffloads]).toEqual([0, false]);
+    expect([port.receive(), port.takesSupers]).toEqual([0, false]);
   });
 
   test('counts frames that the kernel refused', () => {
