@@ -68,11 +68,11 @@ process.stdin.on('end', () => { stopAtMs = performance.now() + DRAIN_MS; }).on('
 process.stdout.write('ready\n');
 
 const frame = Buffer.alloc(262144);
-const control = Buffer.alloc(64);
-const vector = Buffer.alloc(16); // struct iovec
+// Longer than they need to be: V8 moves typed arrays of up to 64 bytes about.
+const control = Buffer.alloc(128);
+const vector = Buffer.alloc(128); // struct iovec
 vector.writeBigUInt64LE(BigInt(koffi.address(frame)), 0);
-vector.writeBigUInt64LE(BigInt(frame.length), 8);
-const message = Buffer.alloc(56); // struct msghdr
+const message = Buffer.alloc(128); // struct msghdr
 message.writeBigUInt64LE(BigInt(koffi.address(vector)), 16);
 message.writeBigUInt64LE(1n, 24);
 message.writeBigUInt64LE(BigInt(koffi.address(control)), 32);
@@ -105,6 +105,8 @@ function takenTag() {
 
 /** Takes the next frame. @returns Null when there is none. */
 function receive() {
+  // Each time, so that the vector, which else only the kernel has the address of, is not collected.
+  vector.writeBigUInt64LE(BigInt(frame.length), 8);
   message.writeBigUInt64LE(BigInt(control.length), 40);
   const len = Number(recvmsg(fd, message, 0));
   if (len < 0) return null;
