@@ -67,15 +67,15 @@ let stopAtMs = Number.POSITIVE_INFINITY;
 process.stdin.on('end', () => { stopAtMs = performance.now() + DRAIN_MS; }).on('error', () => {}).resume();
 process.stdout.write('ready\n');
 
-const frame = Buffer.alloc(262144);
-// Longer than they need to be: V8 moves typed arrays of up to 64 bytes about.
-const control = Buffer.alloc(128);
-const vector = Buffer.alloc(128); // struct iovec
-vector.writeBigUInt64LE(BigInt(koffi.address(frame)), 0);
-const message = Buffer.alloc(128); // struct msghdr
-message.writeBigUInt64LE(BigInt(koffi.address(vector)), 16);
+/** struct msghdr, struct iovec, control data, frame: all in one, so that what points to what stays alive. */
+const message = Buffer.alloc(256 + 262144);
+const [vector, control, frame] = [message.subarray(64, 80), message.subarray(128, 256), message.subarray(256)];
+const base = BigInt(koffi.address(message));
+message.writeBigUInt64LE(base + 64n, 16);
 message.writeBigUInt64LE(1n, 24);
-message.writeBigUInt64LE(BigInt(koffi.address(control)), 32);
+message.writeBigUInt64LE(base + 128n, 32);
+vector.writeBigUInt64LE(base + 256n, 0);
+vector.writeBigUInt64LE(BigInt(frame.length), 8);
 /** Between the addresses and the EtherType. */
 const tagAt = (isDelivered ? VNET_HDR_LEN : 0) + 12;
 let pending = [];
@@ -105,8 +105,6 @@ function takenTag() {
 
 /** Takes the next frame. @returns Null when there is none. */
 function receive() {
-  // Each time, so that the vector, which else only the kernel has the address of, is not collected.
-  vector.writeBigUInt64LE(BigInt(frame.length), 8);
   message.writeBigUInt64LE(BigInt(control.length), 40);
   const len = Number(recvmsg(fd, message, 0));
   if (len < 0) return null;
