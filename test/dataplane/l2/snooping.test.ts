@@ -17,7 +17,7 @@ let own: Switch;
 let nowMs: number;
 
 function start(options: Partial<SwitchOptions> = {}): void {
-  own = new Switch({ seed: 42, ...options });
+  own = new Switch({ seed: 42, maxEntries: 64, ...options });
   nowMs = 1_000;
   for (const id of [ROUTER, HOST, OTHER, SENDER]) own.addPort(id, { isRemote: false });
   for (const id of [PEER, PEER2]) own.addPort(id, { isRemote: true });
