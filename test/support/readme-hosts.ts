@@ -35,7 +35,7 @@ export async function readmeHosts(
 
 /** The TOML blocks of the README that are `/etc/icx/icx0.toml` of a host. */
 function configs(): string[] {
-  const named = /^Host [AB] .*`\/etc\/icx\/icx0\.toml`:\n\n```toml\n(.*?)```/gms;
+  const named = /^Host [AB] [^\n]*`\/etc\/icx\/icx0\.toml`:\n\n```toml\n(.*?)```/gms;
   const blocks = [...readFileSync(README, 'utf8').matchAll(named)].map(([, toml = '']) => toml);
   if (blocks.length !== 2) throw new Error(`README.md has ${blocks.length} configs, expected 2`);
   return blocks;
