@@ -22,10 +22,16 @@ export class NetworkSwitch {
   /**
    * Makes the switch what the config says; what was added to it by hand stays.
    *
-   * @param peers Members of the network, which the switch knows already.
+   * @param peers    Members of the network, which the switch knows already.
+   * @param mtuBytes Of the network.
    * @throws {Error} with a stable `code`; what comes before what failed is in force then.
    */
-  async apply(own: PoolSwitch, config: NetworkConfig, peers: readonly PeerEntry[]): Promise<void> {
+  async apply(
+    own: PoolSwitch,
+    config: NetworkConfig,
+    peers: readonly PeerEntry[],
+    mtuBytes: number,
+  ): Promise<void> {
     const before = this.#applied;
     const next = new Map(config.ports.map((port) => [port.name, port]));
     const ports = new Map(before.ports);
@@ -37,7 +43,7 @@ export class NetworkSwitch {
     }
     for (const [name, port] of next) {
       if (ports.has(name)) continue;
-      await own.addPort(portOptions(port));
+      await own.addPort(portOptions(port, mtuBytes));
       ports.set(name, port);
       this.#applied = { ...this.#applied, ports };
     }

@@ -78,7 +78,9 @@ export class OverlayNetwork {
   /** Makes the network's ports what the config says. @throws {Error} with a stable `code`. */
   async applyPorts(pool: WorkerPool, peers: PeerTable): Promise<void> {
     const own = pool.network(this.vni)?.switch ?? null;
-    if (own !== null) await this.#switch.apply(own, this.#config, peers.of(this.vni));
+    if (own !== null) {
+      await this.#switch.apply(own, this.#config, peers.of(this.vni), this.mtu.mtuBytes);
+    }
   }
 
   /** Gives the interface its addresses and routes. @throws {IpError} */

@@ -131,8 +131,8 @@ export class SwitchedLink implements Link {
     if (target < this.#firstLocal) return this.#seal(from, frameAt, len, target, nowMs);
     const to = this.local(target);
     if (to === undefined) return 1;
-    if (!from.port.hasOffloads) to.port.transmit(frameAt, len);
-    else if (to.port.hasOffloads) to.port.transmitSuper(frameAt, len);
+    if (!from.port.givesSupers) to.port.transmit(frameAt, len);
+    else if (to.port.takesSupers) to.port.transmitSuper(frameAt, len);
     else return this.#spread(from, frameAt, len, count, nowMs);
     return 1;
   }
@@ -146,7 +146,7 @@ export class SwitchedLink implements Link {
   /** Seals a frame, or what a super-frame stands for, for one peer. @returns As `take`. */
   #seal(from: LocalPort, frameAt: number, len: number, slot: number, nowMs: number): number {
     const { engine, sender } = this.#parts;
-    if (!from.port.hasOffloads) {
+    if (!from.port.givesSupers) {
       this.#sealOne(from, frameAt, len, slot, nowMs);
       return 1;
     }
@@ -189,7 +189,7 @@ export class SwitchedLink implements Link {
 
   /** Gives a frame to the first `targets` of the switch's. @returns As `take`. */
   #spread(from: LocalPort, frameAt: number, len: number, targets: number, nowMs: number): number {
-    const takesSupers = from.port.hasOffloads;
+    const takesSupers = from.port.givesSupers;
     if (!takesSupers) {
       this.#copy(from, frameAt, len, targets, false, nowMs);
       return 1;
@@ -197,7 +197,7 @@ export class SwitchedLink implements Link {
     // As they are to those that take them, before they are cut in place.
     for (let i = 0; i < targets; i++) {
       const to = this.local(this.switch.targets[i] ?? 0);
-      if (to?.port.hasOffloads) to.port.transmitSuper(frameAt, len);
+      if (to?.port.takesSupers) to.port.transmitSuper(frameAt, len);
     }
     const segmenter = this.#segmenter;
     const count = segmenter.begin(frameAt, len);
@@ -207,13 +207,13 @@ export class SwitchedLink implements Link {
     return Math.max(1, count);
   }
 
-  /** @param isPartial Whether ports with offloads have the frame already. */
+  /** @param isPartial Whether ports that take super-frames have the frame already. */
   #copy(from: LocalPort, at: number, len: number, targets: number, isPartial: boolean, nowMs: number): void {
     for (let i = 0; i < targets; i++) {
       const target = this.switch.targets[i] ?? 0;
       const to = this.local(target);
       if (target < this.#firstLocal) this.#sealOne(from, at, len, target, nowMs);
-      else if (to !== undefined && !(isPartial && to.port.hasOffloads)) to.port.transmit(at, len);
+      else if (to !== undefined && !(isPartial && to.port.takesSupers)) to.port.transmit(at, len);
     }
   }
 
@@ -260,7 +260,7 @@ export class SwitchedLink implements Link {
     for (let i = 0; i < count; i++) {
       const to = this.local(this.switch.targets[i] ?? 0);
       if (to === undefined) continue;
-      if (!to.port.hasOffloads) isTaken = to.port.transmit(at, len) || isTaken;
+      if (!to.port.takesSupers) isTaken = to.port.transmit(at, len) || isTaken;
       else if (merged === undefined) merged = to;
       else isTaken = this.#transmitCopy(to, at, len) || isTaken;
     }
