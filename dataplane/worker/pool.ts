@@ -174,6 +174,8 @@ export class WorkerPool implements DataPlane {
     const network = this.#networks.get(vni);
     if (network === undefined || this.#closed) return;
     const port = network.switch?.ports().find((each) => each.id === id);
+    // Of a switch's port that was removed meanwhile the news comes too late.
+    if (network.switch !== null && port === undefined) return;
     if (port !== undefined && port.options !== null) this.#events.onPortLost(vni, port.name);
     else if (!network.isLost) {
       network.isLost = true;
