@@ -141,6 +141,7 @@ export class WorkerPool implements DataPlane {
     const flowHashKey = randomFillSync(new Uint8Array(16));
     const peerSlots = options.maxPeers + 1;
     const { receivers, senders } = this.#sockets;
+    const kinds = options.networks.map((network) => network.switch !== null);
     return receivers.map((socket, queue) => {
       const wakeFd = openEventFd();
       this.#wakeFds.push(wakeFd);
@@ -155,6 +156,7 @@ export class WorkerPool implements DataPlane {
         counters: CounterBlock.allocate(peerSlots),
         peerSlots,
         flowHashKey,
+        carries: { packets: kinds.includes(false), frames: queue === SWITCH_QUEUE && kinds.includes(true) },
       };
     });
   }
