@@ -20,6 +20,23 @@ export class NetworkSwitch {
   #applied = NOTHING;
 
   /**
+   * Removes the ports that the config has otherwise, or has not: what they were opened with may be
+   * another network's then.
+   *
+   * @throws {Error} with a stable `code`; ports that came before are removed then.
+   */
+  async dropPorts(own: PoolSwitch, config: NetworkConfig): Promise<void> {
+    const next = new Map(config.ports.map((port) => [port.name, port]));
+    const ports = new Map(this.#applied.ports);
+    for (const [name, port] of this.#applied.ports) {
+      if (isDeepStrictEqual(next.get(name), port)) continue;
+      await own.removePort(name);
+      ports.delete(name);
+      this.#applied = { ...this.#applied, ports };
+    }
+  }
+
+  /**
    * Makes the switch what the config says; what was added to it by hand stays.
    *
    * @param peers    Members of the network, which the switch knows already.
@@ -32,19 +49,13 @@ export class NetworkSwitch {
     peers: readonly PeerEntry[],
     mtuBytes: number,
   ): Promise<void> {
+    await this.dropPorts(own, config);
     const before = this.#applied;
-    const next = new Map(config.ports.map((port) => [port.name, port]));
     const ports = new Map(before.ports);
-    for (const [name, port] of before.ports) {
-      if (isDeepStrictEqual(next.get(name), port)) continue;
-      await own.removePort(name);
-      ports.delete(name);
-      this.#applied = { ...this.#applied, ports };
-    }
-    for (const [name, port] of next) {
-      if (ports.has(name)) continue;
+    for (const port of config.ports) {
+      if (ports.has(port.name)) continue;
       await own.addPort(portOptions(port, mtuBytes));
-      ports.set(name, port);
+      ports.set(port.name, port);
       this.#applied = { ...this.#applied, ports };
     }
     await applyStations(own, before.stations, config.switch?.stations ?? [], peers);

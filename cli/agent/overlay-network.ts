@@ -75,6 +75,12 @@ export class OverlayNetwork {
     return this.#config.mode === 'l2' ? { ...spec, routes: [] } : spec;
   }
 
+  /** Removes the ports that `next` has otherwise, or has not. @throws {Error} with a stable `code`. */
+  async dropPorts(pool: WorkerPool, next: NetworkConfig): Promise<void> {
+    const own = pool.network(this.vni)?.switch ?? null;
+    if (own !== null) await this.#switch.dropPorts(own, next);
+  }
+
   /** Makes the network's ports what the config says. @throws {Error} with a stable `code`. */
   async applyPorts(pool: WorkerPool, peers: PeerTable): Promise<void> {
     const own = pool.network(this.vni)?.switch ?? null;

@@ -15,12 +15,12 @@ export async function readPorts(overlay: Overlay, network: OverlayNetwork): Prom
   const own = overlay.pool.network(network.vni)?.switch ?? null;
   if (own === null) return [];
   const reading = await own.read();
-  const byId = new Map(reading.ports.map((port) => [port.id, port]));
+  const byId = new Map(reading?.ports.map((port) => [port.id, port]));
   const locals = own.ports().map((port) => localPort(network, port, byId.get(port.id)));
   return [...locals, ...peerPorts(overlay, network, byId)];
 }
 
-/** What metrics tell of a network; null for one of IP packets. */
+/** What metrics tell of a network; null for one of IP packets, and while its queue is being replaced. */
 export async function readNetwork(
   overlay: Overlay,
   network: OverlayNetwork,
@@ -28,6 +28,7 @@ export async function readNetwork(
   const own = overlay.pool.network(network.vni)?.switch ?? null;
   if (own === null) return null;
   const reading = await own.read();
+  if (reading === null) return null;
   const byId = new Map(reading.ports.map((port) => [port.id, port]));
   const { fdb, switch: counts } = reading;
   return {

@@ -34,7 +34,7 @@ export class PoolNetwork {
     this.spec = spec;
     if (spec.switch !== null) {
       this.device = interfaceName === null ? null : openTap(interfaceName, 1);
-      this.switch = new PoolSwitch(spec.vni, host, this.device);
+      this.switch = makeSwitch(spec.vni, host, this.device);
       this.steeringFault = null;
       return;
     }
@@ -71,6 +71,16 @@ export class PoolNetwork {
   close(): void {
     this.switch?.close();
     for (const fd of this.device?.fds ?? []) closeFd(fd);
+  }
+}
+
+/** @throws {RangeError} when the interface can have no number; it is closed then. */
+function makeSwitch(vni: number, host: SwitchHost, tap: TunDevice | null): PoolSwitch {
+  try {
+    return new PoolSwitch(vni, host, tap);
+  } catch (error) {
+    for (const fd of tap?.fds ?? []) closeFd(fd);
+    throw error;
   }
 }
 

@@ -6,6 +6,7 @@ import { formatIp, type IpAddress, parseIp } from '../wire/ip-text.ts';
 import { formatMac, type MacAddress, parseMac } from '../wire/mac-text.ts';
 import type { AnswerTo, LocalPortSpec, SwitchReading, WorkerCommand } from './messages.ts';
 import { type OpenPort, openPort, type PortOptions } from './port-options.ts';
+import { unlessGone } from './queue-thread.ts';
 import type { VxlanSockets } from './vxlan-sockets.ts';
 
 /** What switches share. */
@@ -34,6 +35,8 @@ export class PoolSwitch {
   readonly #vni: number;
   readonly #host: SwitchHost;
   readonly #ports = new Map<string, Held>();
+  /** Names of ports that are being added. */
+  readonly #adding = new Set<string>();
   /** By MAC address. */
   readonly #stations = new Map<string, { readonly mac: MacAddress; readonly port: number }>();
   /** By IP address. */
@@ -86,18 +89,29 @@ export class PoolSwitch {
    */
   async addPort(options: PortOptions): Promise<void> {
     const { name } = options;
-    if (this.#ports.has(name)) throw new RangeError(`Cannot add port ${name}: there is one of that name`);
+    if (this.#ports.has(name) || this.#adding.has(name))
+      throw new RangeError(`Cannot add port ${name}: there is one of that name`);
+    this.#adding.add(name);
+    try {
+      this.#ports.set(name, { ...(await this.#open(options)), options });
+    } finally {
+      this.#adding.delete(name);
+    }
+  }
+
+  /** @returns A port that its queue has. @throws as `addPort`. */
+  async #open(options: PortOptions): Promise<OpenPort> {
     const id = this.#host.takeId();
     let port: OpenPort | null = null;
     try {
       port = openPort(options, id, this.#host.vxlan);
       await this.#host.ask({ kind: 'addPort', vni: this.#vni, port: port.spec });
+      return port;
     } catch (error) {
       port?.close();
       this.#host.giveBackId(id);
       throw error;
     }
-    this.#ports.set(name, { ...port, options });
   }
 
   /** Removes a port with all that is known behind it. @returns Whether it was there. */
@@ -107,9 +121,10 @@ export class PoolSwitch {
     const { id } = port.spec;
     this.#ports.delete(name);
     this.#forgetBehind(id);
-    await this.#host.ask({ kind: 'removePort', vni: this.#vni, id });
-    port.close();
+    // A thread in the place of one that is gone will not hear of the port.
+    await this.#host.ask({ kind: 'removePort', vni: this.#vni, id }).catch(unlessGone);
     this.#host.giveBackId(id);
+    port.close();
     return true;
   }
 
@@ -125,8 +140,8 @@ export class PoolSwitch {
    */
   async addStation(macText: string, port: number): Promise<void> {
     const mac = macOf(macText);
-    await this.#host.ask({ kind: 'addStation', vni: this.#vni, mac, port });
-    this.#stations.set(formatMac(mac.high, mac.low), { mac, port });
+    const asked = this.#host.ask({ kind: 'addStation', vni: this.#vni, mac, port });
+    await keep(this.#stations, formatMac(mac.high, mac.low), { mac, port }, asked);
   }
 
   /** Forgets a station, learned or bound. @returns Whether it was there. @throws {RangeError} As `addStation`. */
@@ -149,8 +164,8 @@ export class PoolSwitch {
    */
   async setNeighbour(ipText: string, macText: string, port: number): Promise<void> {
     const neighbour = { ip: ipOf(ipText), mac: macOf(macText), port };
-    await this.#host.ask({ kind: 'setNeighbour', vni: this.#vni, neighbour });
-    this.#neighbours.set(textOf(neighbour.ip), neighbour);
+    const asked = this.#host.ask({ kind: 'setNeighbour', vni: this.#vni, neighbour });
+    await keep(this.#neighbours, textOf(neighbour.ip), neighbour, asked);
   }
 
   async removeNeighbour(ipText: string): Promise<void> {
@@ -159,8 +174,9 @@ export class PoolSwitch {
     await this.#host.ask({ kind: 'removeNeighbour', vni: this.#vni, ip });
   }
 
-  read(): Promise<SwitchReading> {
-    return this.#host.ask({ kind: 'readSwitch', vni: this.#vni });
+  /** @returns null while the thread of its queue is gone. */
+  read(): Promise<SwitchReading | null> {
+    return this.#host.ask({ kind: 'readSwitch', vni: this.#vni }).catch(unlessGone);
   }
 
   stations(): Promise<readonly FdbEntry[]> {
@@ -183,6 +199,24 @@ export class PoolSwitch {
   #forgetBehind(id: number): void {
     for (const [mac, { port }] of this.#stations) if (port === id) this.#stations.delete(mac);
     for (const [ip, { port }] of this.#neighbours) if (port === id) this.#neighbours.delete(ip);
+  }
+}
+
+/**
+ * Notes what the queue is being told, at once: what is removed before it answers is removed here too.
+ * What it refuses is forgotten again.
+ */
+async function keep<T>(kept: Map<string, T>, key: string, value: T, asked: Promise<null>): Promise<void> {
+  const before = kept.get(key);
+  kept.set(key, value);
+  try {
+    await asked;
+  } catch (error) {
+    if (kept.get(key) === value) {
+      if (before === undefined) kept.delete(key);
+      else kept.set(key, before);
+    }
+    throw error;
   }
 }
 

@@ -141,6 +141,7 @@ export class WorkerPool implements DataPlane {
     const flowHashKey = randomFillSync(new Uint8Array(16));
     const peerSlots = options.maxPeers + 1;
     const { receivers, senders } = this.#sockets;
+    const kinds = options.networks.map((network) => network.switch !== null);
     return receivers.map((socket, queue) => {
       const wakeFd = openEventFd();
       this.#wakeFds.push(wakeFd);
@@ -155,6 +156,7 @@ export class WorkerPool implements DataPlane {
         counters: CounterBlock.allocate(peerSlots),
         peerSlots,
         flowHashKey,
+        carries: { packets: kinds.includes(false), frames: queue === SWITCH_QUEUE && kinds.includes(true) },
       };
     });
   }
@@ -174,6 +176,8 @@ export class WorkerPool implements DataPlane {
     const network = this.#networks.get(vni);
     if (network === undefined || this.#closed) return;
     const port = network.switch?.ports().find((each) => each.id === id);
+    // Of a switch's port that was removed meanwhile the news comes too late.
+    if (network.switch !== null && port === undefined) return;
     if (port !== undefined && port.options !== null) this.#events.onPortLost(vni, port.name);
     else if (!network.isLost) {
       network.isLost = true;

@@ -70,6 +70,8 @@ export class QueueNetworks {
   addPort(vni: number, port: PortSpec): void {
     const lost = () => this.#onPortLost(vni, port.id);
     if (port.kind === 'tun') {
+      if (this.#switched.has(vni) || !this.#engine.networks().includes(vni))
+        throw new RangeError(`network ${vni} carries no IP packets here`);
       const link = new RoutedLink(vni, port.fd, this.#loop.parts, lost);
       this.#addSource(vni, port.id, link);
       this.#loop.addLink(link);
