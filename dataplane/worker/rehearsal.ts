@@ -75,9 +75,9 @@ export function rehearse(
       arena.borrow(() => {
         const engine = makeEngine(arena, aead, { address: loopback, port: boundPort(udp.fd) }, pass);
         const loop = new QueueLoop(own, arena, engine, offload, NO_EVENTS);
-        const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
+        const link = new RoutedLink(VNI, loop.parts);
         loop.addLink(link);
-        loop.addSource(link);
+        loop.addSource(link.attachTun(tunFd, () => {}));
         exchange(loop, arena, outerFd, untilMs);
         engine.removeNetwork(VNI);
       });
