@@ -13,7 +13,7 @@ import { formatEndpoint } from '../wire/endpoint.ts';
 import { KnownPeers } from './known-peers.ts';
 import type { WorkerCommand, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
-import { type NetworkOptions, type PoolNetwork, SWITCH_QUEUE } from './pool-network.ts';
+import { type NetworkOptions, PORT_QUEUE, type PoolNetwork } from './pool-network.ts';
 import { PoolNetworks } from './pool-networks.ts';
 import { QueueSockets } from './queue-sockets.ts';
 import { QueueThreads } from './queue-threads.ts';
@@ -71,7 +71,7 @@ export class WorkerPool implements DataPlane {
     this.lanes = options.queues;
     this.#events = events;
     this.#networks = new PoolNetworks(options.queues, options.maxPeers + 1, (command) =>
-      this.#threads.one(SWITCH_QUEUE, command),
+      this.#threads.one(PORT_QUEUE, command),
     );
     let sockets: QueueSockets | null = null;
     try {
@@ -173,7 +173,7 @@ export class WorkerPool implements DataPlane {
   #portLost(vni: number, id: number): void {
     const network = this.#networks.get(vni);
     if (network === undefined || this.#closed) return;
-    const port = network.switch?.ports().find((each) => each.id === id);
+    const port = network.ports?.ports().find((each) => each.id === id);
     if (port !== undefined && port.options !== null) this.#events.onPortLost(vni, port.name);
     else if (!network.isLost) {
       network.isLost = true;
