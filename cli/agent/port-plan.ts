@@ -12,8 +12,8 @@ const ANY = { 4: '0.0.0.0', 6: '::' } as const;
 
 export function portOptions(port: PortConfig): PortOptions {
   if (port.type === 'unix') {
-    const { type, name, path, remote, mode, maxStations } = port;
-    return { type, name, path, remote, mode, mtuBytes: port.mtu ?? MAX_MTU_BYTES, maxStations };
+    const { type, name, path, remote, mode, maxStations, addresses } = port;
+    return { type, name, path, remote, mode, mtuBytes: port.mtu ?? MAX_MTU_BYTES, maxStations, addresses };
   }
   if (port.type === 'interface') return port;
   return { ...port, maxStations: null };
@@ -32,6 +32,7 @@ export function requestedPort(port: PortSpec, vni: number): PortOptions {
       mode: port.mode === undefined ? OWNER_ONLY : Number.parseInt(port.mode, 8),
       mtuBytes: port.mtu ?? MAX_MTU_BYTES,
       maxStations,
+      addresses: port.address ?? [],
     };
   }
   if (port.type === 'interface') return { type: port.type, name, device: port.device, maxStations };
@@ -54,8 +55,11 @@ export function requestedPort(port: PortSpec, vni: number): PortOptions {
 /** Where a port leads to, for people. */
 export function portDetail(options: PortOptions): string {
   switch (options.type) {
-    case 'unix':
-      return options.remote === null ? options.path : `${options.path} to ${options.remote}`;
+    case 'unix': {
+      const { path, remote, addresses } = options;
+      const socket = remote === null ? path : `${path} to ${remote}`;
+      return [socket, ...addresses].join(', ');
+    }
     case 'interface':
       return options.device;
     case 'vxlan': {

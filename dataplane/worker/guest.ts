@@ -8,11 +8,10 @@ import * as ethernet from '../wire/ethernet.ts';
 import { destinationAt, ipVersion, sourceAt } from '../wire/ip.ts';
 import type { MacAddress } from '../wire/mac-text.ts';
 import { createGuestDrops, type GuestDrop } from './guest-drop.ts';
+import { MAX_NEIGHBOURS } from './guest-limits.ts';
 import { LocalPort } from './local-port.ts';
 
 const SEED_LIMIT = 2 ** 32;
-/** Addresses behind one guest whose MAC address is remembered. */
-export const MAX_NEIGHBOURS = 1_024;
 /** Packets have no VLAN. */
 const NO_VLAN = 0;
 const BROADCAST = { high: 0xffff, low: -1 } as const;
