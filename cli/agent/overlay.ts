@@ -7,6 +7,7 @@ import { type Endpoint, Suite } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
 import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
 import { removeStaleRules } from '../host/interface.ts';
+import { hasIp } from '../host/ip.ts';
 import { watchRoutes } from '../host/route-watch.ts';
 import type { AgentService } from './agent-service.ts';
 import { Endpoints } from './endpoints.ts';
@@ -61,13 +62,22 @@ export class Overlay {
     const overlay = new Overlay(service);
     await overlay.#openDataPlane(undo);
     await overlay.#openControlPlane(undo);
+    await overlay.#watchUnderlay(undo);
+    return overlay;
+  }
+
+  async #watchUnderlay(undo: UndoStack): Promise<void> {
+    const { log } = this.#service;
+    if (!(await hasIp())) {
+      log.warn('iproute2 is missing: the MTU is a guess, and a change of the underlay is noticed late');
+      return;
+    }
     const watch = watchRoutes({
-      ownDevices: () => overlay.#host.devices(),
-      onChange: () => overlay.#hostMoved(),
-      onNotice: (notice) => service.log.warn(notice),
+      ownDevices: () => this.#host.devices(),
+      onChange: () => this.#hostMoved(),
+      onNotice: (notice) => log.warn(notice),
     });
     undo.push('the watch on routes', () => watch.close());
-    return overlay;
   }
 
   get pool(): WorkerPool {
@@ -126,7 +136,7 @@ export class Overlay {
 
   async #addNetwork(config: NetworkConfig): Promise<void> {
     const network = new OverlayNetwork(config);
-    await removeStaleRules(config.name);
+    if (config.device) await removeStaleRules(config.name);
     await this.pool.addNetwork(network.poolOptions(randomInt(SEED_LIMIT)));
     this.#networks.set(config.vni, network);
   }
@@ -146,7 +156,7 @@ export class Overlay {
       this.#underlay.setEndpoint(slot, this.#endpoints.get(slot));
     }
     await this.#host.measure();
-    for (const { name } of config.networks) await removeStaleRules(name);
+    for (const { name, device } of config.networks) if (device) await removeStaleRules(name);
     this.#pool = await WorkerPool.open(
       {
         networks: this.networks().map((network) => network.poolOptions(randomInt(SEED_LIMIT))),

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { L2Api } from '../../../cli/admin-l2-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../../cli/admin-socket.ts';
-import { networkFor, noNetwork } from '../../../cli/agent/l2-networks.ts';
+import { L2, networkFor, noNetwork } from '../../../cli/agent/l2-networks.ts';
 import { renderFdb, renderNeighbours, renderPorts } from '../../../cli/l2-text.ts';
 import { FakeCli } from '../fake-context.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from '../fake-l2.ts';
