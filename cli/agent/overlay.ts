@@ -7,8 +7,7 @@ import { type Endpoint, Suite } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
 import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
 import { removeStaleRules } from '../host/interface.ts';
-import { hasIp } from '../host/ip.ts';
-import { watchRoutes } from '../host/route-watch.ts';
+import { watchUnderlay } from '../host/route-watch.ts';
 import type { AgentService } from './agent-service.ts';
 import { Endpoints } from './endpoints.ts';
 import { isOverlayAddress } from './overlay-address.ts';
@@ -62,22 +61,13 @@ export class Overlay {
     const overlay = new Overlay(service);
     await overlay.#openDataPlane(undo);
     await overlay.#openControlPlane(undo);
-    await overlay.#watchUnderlay(undo);
-    return overlay;
-  }
-
-  async #watchUnderlay(undo: UndoStack): Promise<void> {
-    const { log } = this.#service;
-    if (!(await hasIp())) {
-      log.warn('iproute2 is missing: the MTU is a guess, and a change of the underlay is noticed late');
-      return;
-    }
-    const watch = watchRoutes({
-      ownDevices: () => this.#host.devices(),
-      onChange: () => this.#hostMoved(),
-      onNotice: (notice) => log.warn(notice),
+    const watch = await watchUnderlay({
+      ownDevices: () => overlay.#host.devices(),
+      onChange: () => overlay.#hostMoved(),
+      onNotice: (notice) => service.log.warn(notice),
     });
     undo.push('the watch on routes', () => watch.close());
+    return overlay;
   }
 
   get pool(): WorkerPool {

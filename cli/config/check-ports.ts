@@ -10,7 +10,6 @@ export function checkPorts(reader: ConfigReader, networks: readonly PlacedNetwor
     checkNames(reader, network);
     for (const port of network.ports) checkMode(reader, network, port);
     checkGuestMtu(reader, network);
-    checkGuestAddresses(reader, network);
   }
   checkSockets(reader, networks);
   checkDevices(reader, networks);
@@ -60,21 +59,6 @@ function checkGuestMtu(reader: ConfigReader, network: PlacedNetwork): void {
     } else if (mtu < MIN_IPV6_MTU_BYTES && ipv6 !== undefined) {
       const message = `cannot use mtu = ${mtu} with address ${ipv6}`;
       reader.report([...path, 'mtu'], message, `IPv6 needs at least ${MIN_IPV6_MTU_BYTES}`);
-    }
-  }
-}
-
-/** What is sent to an address goes to one guest. */
-function checkGuestAddresses(reader: ConfigReader, { ports }: PlacedNetwork): void {
-  const owners = new Map<string, string>();
-  for (const { path, name, config } of portsOf('unix', ports)) {
-    for (const [index, address] of config.addresses.entries()) {
-      const owner = owners.get(address);
-      if (owner !== undefined) {
-        const text = `address ${address} is of port ${owner}${owner === name ? ' already' : ' too'}`;
-        reader.report([...path, 'address', index], text, 'each guest needs addresses of its own');
-      }
-      owners.set(address, name);
     }
   }
 }

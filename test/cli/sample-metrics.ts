@@ -53,7 +53,16 @@ export const L2_NETWORK: NetworkSnapshot = {
   ],
 };
 
-export const L3_NETWORK: NetworkSnapshot = { ...L2_NETWORK, network: 'icx9', vni: 9, switch: null };
+export const L3_NETWORK: NetworkSnapshot = {
+  ...L2_NETWORK,
+  network: 'icx9',
+  vni: 9,
+  switch: null,
+  ports: L2_NETWORK.ports.map((port) => ({
+    ...port,
+    drops: { rx: { inner_source: 3 }, tx: { too_large: 4 } },
+  })),
+};
 
 export function snapshot(changes: Partial<MetricsSnapshot> = {}): MetricsSnapshot {
   return {
