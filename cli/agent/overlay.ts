@@ -7,7 +7,7 @@ import { type Endpoint, Suite } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
 import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
 import { removeStaleRules } from '../host/interface.ts';
-import { watchRoutes } from '../host/route-watch.ts';
+import { watchUnderlay } from '../host/route-watch.ts';
 import type { AgentService } from './agent-service.ts';
 import { Endpoints } from './endpoints.ts';
 import { isOverlayAddress } from './overlay-address.ts';
@@ -61,7 +61,7 @@ export class Overlay {
     const overlay = new Overlay(service);
     await overlay.#openDataPlane(undo);
     await overlay.#openControlPlane(undo);
-    const watch = watchRoutes({
+    const watch = await watchUnderlay({
       ownDevices: () => overlay.#host.devices(),
       onChange: () => overlay.#hostMoved(),
       onNotice: (notice) => service.log.warn(notice),

@@ -115,9 +115,9 @@ function perform(setup: WorkerSetup, props: Props, pass: Pass, isEthernet: boole
 
 function exchangePackets(loop: QueueLoop, [tunFd, outerFd]: PortPair, untilMs: number): void {
   const { arena } = loop.parts;
-  const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
+  const link = new RoutedLink(VNI, loop.parts);
   loop.addLink(link);
-  loop.addSource(link);
+  loop.addSource(link.attachTun(tunFd, () => {}));
   const packets = rehearsalPackets().map((packet) => put(arena, packet));
   const outAddress = arena.base + arena.take(READ_LEN);
   for (let round = 0; round < ROUNDS && nowMs() < untilMs; round++) {

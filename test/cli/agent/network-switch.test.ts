@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { NetworkPorts } from '../../../cli/agent/network-ports.ts';
 import { NetworkSwitch, portId } from '../../../cli/agent/network-switch.ts';
 import type { PeerEntry } from '../../../cli/agent/peer-table.ts';
 import type { NetworkConfig, PortConfig } from '../../../cli/config/types.ts';
@@ -22,12 +23,14 @@ let room: string;
 let switches: FakeSwitches;
 let own: PoolSwitch;
 let follower: NetworkSwitch;
+let doors: NetworkPorts;
 
 beforeEach(() => {
   room = mkdtempSync(join(tmpdir(), 'icx-network-switch-'));
   switches = new FakeSwitches();
   own = switches.add(VNI);
   follower = new NetworkSwitch();
+  doors = new NetworkPorts();
 });
 afterEach(() => {
   switches.close();
@@ -37,8 +40,11 @@ afterEach(() => {
 
 const port = (name: string, path = name, maxStations: number | null = null) =>
   unixPort(name, join(room, path), { maxStations });
-const apply = (ports: readonly PortConfig[], overrides: Partial<NetworkConfig> = {}) =>
-  follower.apply(own, switchedNetwork(VNI, ports, overrides), PEERS, 1_406);
+const apply = async (ports: readonly PortConfig[], overrides: Partial<NetworkConfig> = {}) => {
+  const config = switchedNetwork(VNI, ports, overrides);
+  await doors.apply(own, config.ports, 1_406);
+  await follower.apply(own, config, PEERS);
+};
 const names = () => own.ports().map(({ name }) => name);
 const withStations = (...stations: { mac: string; port: string | null; peer: string | null }[]) => {
   const { switch: settings } = switchedNetwork(VNI);
@@ -135,10 +141,10 @@ describe('NetworkSwitch.apply()', () => {
   });
 });
 
-describe('NetworkSwitch.dropPorts()', () => {
+describe('NetworkPorts.drop()', () => {
   test('removes what the next config has otherwise, and adds nothing', async () => {
     await apply([port('a'), port('b'), port('c')]);
-    await follower.dropPorts(own, switchedNetwork(VNI, [port('a'), port('b', 'b2'), port('d')]));
+    await doors.drop(own, [port('a'), port('b', 'b2'), port('d')]);
     expect(names()).toEqual(['a']);
     await apply([port('a'), port('b', 'b2'), port('d')]);
     expect(names()).toEqual(['a', 'b', 'd']);

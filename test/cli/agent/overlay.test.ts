@@ -15,7 +15,7 @@ import type { NetworkOptions } from '../../../dataplane/worker/pool-network.ts';
 import { agentConfig, peerConfig } from './samples.ts';
 import { FakeSwitches, switchedNetwork, unixPort } from './switched.ts';
 
-vi.mock('../../../cli/host/route-watch.ts', () => ({ watchRoutes: () => ({ close() {} }) }));
+vi.mock('../../../cli/host/route-watch.ts', () => ({ watchUnderlay: async () => ({ close() {} }) }));
 vi.mock('../../../cli/host/underlay-mtu.ts', async (original) => ({
   ...(await original<typeof import('../../../cli/host/underlay-mtu.ts')>()),
   underlayRoutes: async () => [],

@@ -29,6 +29,7 @@ describe('portOptions()', () => {
       mode: 0o600,
       mtuBytes: 65_535,
       maxStations: null,
+      addresses: [],
     });
     expect(portOptions(unixPort('vm', '/run/vm', { mtu: 1_500, maxStations: 3 }), MTU)).toMatchObject({
       mtuBytes: 1_500,
@@ -53,6 +54,7 @@ describe('requestedPort()', () => {
       mode: 0o600,
       mtuBytes: 65_535,
       maxStations: null,
+      addresses: [],
     });
     expect(requestedPort({ type: 'interface', name: 'up', device: 'eth1' }, 7, MTU)).toEqual({
       type: 'interface',

@@ -1,8 +1,8 @@
 /** A switch as metrics show it: all that it counts, and nothing while it can't be asked. */
 import { afterEach, expect, test } from 'vitest';
+import { readNetwork, readPorts } from '../../../cli/agent/network-readings.ts';
 import type { Overlay } from '../../../cli/agent/overlay.ts';
 import { OverlayNetwork } from '../../../cli/agent/overlay-network.ts';
-import { readNetwork, readPorts } from '../../../cli/agent/switch-readings.ts';
 import { WorkerError } from '../../../dataplane/worker/queue-thread.ts';
 import { agentConfig } from './samples.ts';
 import { FakeSwitches, READING, switchedNetwork } from './switched.ts';
@@ -44,6 +44,7 @@ test('readNetwork() has every count of the switch', async () => {
     },
     neighbours: 20,
     suppressed: { arp: 21, nd: 22 },
+    relay: null,
     ports: [{ name: 'lan7', type: 'tap', up: true, ...counts }],
   });
 });

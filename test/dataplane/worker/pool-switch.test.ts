@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AnswerTo, SwitchReading, WorkerCommand } from '../../../dataplane/worker/messages.ts';
-import { PoolSwitch, type SwitchHost } from '../../../dataplane/worker/pool-switch.ts';
+import type { PortHost } from '../../../dataplane/worker/pool-ports.ts';
+import { PoolSwitch } from '../../../dataplane/worker/pool-switch.ts';
 import type { UnixPortOptions, VxlanPortOptions } from '../../../dataplane/worker/port-options.ts';
 import { WorkerError } from '../../../dataplane/worker/queue-thread.ts';
 import { VxlanSockets } from '../../../dataplane/worker/vxlan-sockets.ts';
@@ -16,7 +17,7 @@ const GONE = new WorkerError('ERR_ICX_WORKER_DEAD', 'queue 0 is gone');
 const MAC = '02:00:00:00:00:01';
 
 /** A queue that answers when it is told to, or refuses. */
-class FakeQueue implements SwitchHost {
+class FakeQueue implements PortHost {
   readonly vxlan = new VxlanSockets();
   readonly asked: WorkerCommand[] = [];
   readonly free: number[] = [];
@@ -72,6 +73,7 @@ function unix(name: string, path = name): UnixPortOptions {
     mode: 0o600,
     mtuBytes: 1_500,
     maxStations: 5,
+    addresses: [],
   };
 }
 

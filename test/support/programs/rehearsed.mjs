@@ -84,9 +84,9 @@ const loop = new QueueLoop(setup, arena, engine, offload, {
   onPathTooSmall() {},
   onHousekeeping() {},
 });
-const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
+const link = new RoutedLink(VNI, loop.parts);
 loop.addLink(link);
-loop.addSource(link);
+loop.addSource(link.attachTun(tunFd, () => {}));
 const packets = rehearsalPackets().map((bytes) => {
   const at = arena.take(bytes.length);
   arena.bytes.set(bytes, at);
