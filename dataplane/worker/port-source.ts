@@ -8,6 +8,7 @@ export class PortSource implements Source {
   readonly #local: LocalPort;
   readonly #link: SwitchedLink;
   readonly #onLost: () => void;
+  #isLost = false;
 
   /** @param onLost Nothing will ever come from the port again. */
   constructor(local: LocalPort, link: SwitchedLink, onLost: () => void) {
@@ -39,8 +40,13 @@ export class PortSource implements Source {
   /** A socket may report an error and go on: its port finds out. */
   fail(nowMs: number): boolean {
     this.take(nowMs);
+    return this.check();
+  }
+
+  check(): boolean {
     if (!this.#local.port.isClosed) return false;
-    this.#onLost();
+    if (!this.#isLost) this.#onLost();
+    this.#isLost = true;
     return true;
   }
 }

@@ -51,6 +51,10 @@ export class RoutedLink implements Link, Source {
     return true;
   }
 
+  check(): boolean {
+    return false;
+  }
+
   sweep(): void {}
 
   /** Seals what the TUN queue gave. @returns How many packets that was. */
