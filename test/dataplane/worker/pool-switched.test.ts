@@ -158,6 +158,7 @@ describeHosts('WorkerPool with an Ethernet network', () => {
       mode: 0o600,
       mtuBytes: 1_500,
       maxStations: null,
+      addresses: [],
     });
     const vxlan = (name: string): PortOptions => ({
       type: 'vxlan',
@@ -171,6 +172,7 @@ describeHosts('WorkerPool with an Ethernet network', () => {
       learnRemotes: true,
       ttl: 1,
       maxStations: null,
+      mtuBytes: 1_406,
     });
 
     test('one queue serves it, with one lane', () => {
