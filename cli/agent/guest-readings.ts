@@ -20,9 +20,13 @@ export async function readGuestPorts(
   return [...locals, ...peerPorts(overlay, network, NO_PORTS)];
 }
 
-/** What metrics tell of the network. */
-export async function readGuestNetwork(network: OverlayNetwork, own: PoolGuests): Promise<NetworkSnapshot> {
+/** What metrics tell of the network; null while its queue is being replaced. */
+export async function readGuestNetwork(
+  network: OverlayNetwork,
+  own: PoolGuests,
+): Promise<NetworkSnapshot | null> {
   const reading = await own.read();
+  if (reading === null) return null;
   return {
     network: network.config.name,
     vni: network.vni,
@@ -30,13 +34,14 @@ export async function readGuestNetwork(network: OverlayNetwork, own: PoolGuests)
     neighbours: reading.guests.reduce((sum, { neighbours }) => sum + neighbours, 0),
     suppressed: reading.answered,
     ports: portsOf(network, own, reading).map(portSnapshot),
+    relay: null,
   };
 }
 
 /** The stations behind a guest's port are the addresses that it was heard to have. */
-function portsOf(network: OverlayNetwork, own: PoolGuests, { guests }: GuestsReading): PortStatus[] {
+function portsOf(network: OverlayNetwork, own: PoolGuests, reading: GuestsReading | null): PortStatus[] {
   const byId = new Map(
-    guests.map(({ id, neighbours, ...rest }): [number, PortReading] => [
+    (reading?.guests ?? []).map(({ id, neighbours, ...rest }): [number, PortReading] => [
       id,
       { ...rest, stations: neighbours, maxStations: MAX_NEIGHBOURS },
     ]),

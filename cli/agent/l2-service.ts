@@ -93,12 +93,12 @@ export class L2Service implements L2Api {
   }
 
   async portAdd({ network, port }: PortAdd): Promise<PortChange> {
-    const { name, vni, own } = this.#placeFor(port, network);
+    const { name, vni, own, network: running } = this.#placeFor(port, network);
     if (own.portId(port.name) !== undefined) {
       const hint = 'choose another name, or remove that one: icx port del';
       throw new CliError(`${name} has a port ${port.name}`, hint, Exit.failed, 'ERR_ICX_PORT_NAME');
     }
-    await own.addPort(requestedPort(port, vni));
+    await own.addPort(requestedPort(port, vni, running.mtu.mtuBytes));
     return { network: name, port: port.name };
   }
 

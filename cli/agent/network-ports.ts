@@ -9,22 +9,32 @@ export class NetworkPorts {
   readonly #open = new Map<string, PortConfig>();
 
   /**
-   * Opens and closes ports until they are `wanted`; what was added by hand stays. One that changed is
-   * opened anew, once all that go are gone: another may get its address or path.
+   * Removes the ports that are `wanted` otherwise, or not: what they were opened with may be another
+   * port's or network's then.
    *
-   * @throws {Error} with a stable `code`; what comes before what failed is in force then.
+   * @throws {Error} with a stable `code`; ports that came before are removed then.
    */
-  async apply(own: PoolPorts, wanted: readonly PortConfig[]): Promise<void> {
+  async drop(own: PoolPorts, wanted: readonly PortConfig[]): Promise<void> {
     const next = new Map(wanted.map((port) => [port.name, port]));
     for (const [name, port] of [...this.#open]) {
       if (isDeepStrictEqual(next.get(name), port)) continue;
       await own.removePort(name);
       this.#open.delete(name);
     }
-    for (const [name, port] of next) {
-      if (this.#open.has(name)) continue;
-      await own.addPort(portOptions(port));
-      this.#open.set(name, port);
+  }
+
+  /**
+   * Opens and closes ports until they are `wanted`; what was added by hand stays.
+   *
+   * @param mtuBytes Of the network.
+   * @throws {Error} with a stable `code`; what comes before what failed is in force then.
+   */
+  async apply(own: PoolPorts, wanted: readonly PortConfig[], mtuBytes: number): Promise<void> {
+    await this.drop(own, wanted);
+    for (const port of wanted) {
+      if (this.#open.has(port.name)) continue;
+      await own.addPort(portOptions(port, mtuBytes));
+      this.#open.set(port.name, port);
     }
   }
 }

@@ -78,10 +78,16 @@ export class OverlayNetwork {
     return this.#config.mode === 'l2' ? { ...spec, routes: [] } : spec;
   }
 
+  /** Removes the ports that `next` has otherwise, or has not. @throws {Error} with a stable `code`. */
+  async dropPorts(pool: WorkerPool, next: NetworkConfig): Promise<void> {
+    const own = pool.network(this.vni)?.ports ?? null;
+    if (own !== null) await this.#ports.drop(own, next.ports);
+  }
+
   /** Makes the network's ports what the config says. @throws {Error} with a stable `code`. */
   async applyPorts(pool: WorkerPool, peers: PeerTable): Promise<void> {
     const own = pool.network(this.vni);
-    if (own?.ports) await this.#ports.apply(own.ports, this.#config.ports);
+    if (own?.ports) await this.#ports.apply(own.ports, this.#config.ports, this.mtu.mtuBytes);
     if (own?.switch) await this.#switch.apply(own.switch, this.#config, peers.of(this.vni));
   }
 

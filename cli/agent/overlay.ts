@@ -106,6 +106,8 @@ export class Overlay {
     for (const { vni, config } of this.networks()) {
       if (names.get(vni) !== config.name) await this.#removeNetwork(vni);
     }
+    // A socket or interface that moves between networks leaves one before the other gets it.
+    for (const config of next.networks) await this.#networks.get(config.vni)?.dropPorts(this.pool, config);
     for (const config of next.networks) {
       if (!this.#networks.has(config.vni)) await this.#addNetwork(config);
       await this.#applyNetwork(config);
@@ -205,7 +207,8 @@ export class Overlay {
       dataPlane: this.pool,
       openTransport: (options) => openTransport(own.controlTransport, options),
       resolveHost: (host) => this.#resolveForDial(host),
-      isOverlayAddress: (address) => this.networks().some((network) => isInside(network, address)),
+      isOverlayAddress: (address) =>
+        this.networks().some(({ config }) => isOverlayAddress(config.addresses, address)),
       log,
       events: this.observer.events,
     });
@@ -297,8 +300,4 @@ export class Overlay {
     this.#service.log.error({ queue, reason }, 'a queue died and was replaced; rekeying all peers');
     this.#control?.rekey([], 'reconnect').catch(() => {});
   }
-}
-
-function isInside(network: OverlayNetwork, address: string): boolean {
-  return isOverlayAddress(network.config.addresses, address);
 }

@@ -5,7 +5,7 @@ import { type Endpoint, type PeerProgress, type SaProgress, Suite } from '../../
 import type { CounterTotals } from '../../dataplane/path/counter-totals.ts';
 import { DROP_TABLE } from '../../dataplane/path/drop.ts';
 import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
-import type { NetworkSnapshot } from '../metrics-snapshot.ts';
+import type { NetworkSnapshot, RelaySnapshot } from '../metrics-snapshot.ts';
 import {
   formatSpi,
   type NetworkStatus,
@@ -113,7 +113,12 @@ function networkStatus({ config, mtuBytes, snapshot }: NetworkReading): NetworkS
     stations: snapshot?.switch?.stations ?? 0,
     max_stations: snapshot?.switch?.maxStations ?? 0,
     neighbours: snapshot?.neighbours ?? 0,
+    relay: relayStatus(config.relay, snapshot?.relay ?? null),
   };
+}
+
+function relayStatus(config: NetworkConfig['relay'], relay: RelaySnapshot | null): NetworkStatus['relay'] {
+  return config === null ? null : { sessions: relay?.sessions ?? 0, max_sessions: config.maxSessions };
 }
 
 function peerStatus(reading: PeerReading, nowMs: number): PeerStatus {

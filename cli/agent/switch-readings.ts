@@ -13,14 +13,18 @@ export async function readSwitchPorts(
   own: PoolSwitch,
 ): Promise<PortStatus[]> {
   const reading = await own.read();
-  const byId = new Map(reading.ports.map((port) => [port.id, port]));
+  const byId = new Map(reading?.ports.map((port) => [port.id, port]));
   const locals = own.ports().map((port) => localPort(network, port, byId.get(port.id)));
   return [...locals, ...peerPorts(overlay, network, byId)];
 }
 
-/** What metrics tell of the network. */
-export async function readSwitchNetwork(network: OverlayNetwork, own: PoolSwitch): Promise<NetworkSnapshot> {
+/** What metrics tell of the network; null while its queue is being replaced. */
+export async function readSwitchNetwork(
+  network: OverlayNetwork,
+  own: PoolSwitch,
+): Promise<NetworkSnapshot | null> {
   const reading = await own.read();
+  if (reading === null) return null;
   const byId = new Map(reading.ports.map((port) => [port.id, port]));
   const { fdb, switch: counts } = reading;
   return {
@@ -46,6 +50,7 @@ export async function readSwitchNetwork(network: OverlayNetwork, own: PoolSwitch
     neighbours: reading.neighbours,
     suppressed: reading.suppressed,
     ports: own.ports().map((port) => portSnapshot(localPort(network, port, byId.get(port.id)))),
+    relay: null,
   };
 }
 

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Change } from '../admin-api.ts';
 import { changeDetail } from './change-detail.ts';
-import type { Config, NetworkConfig, PeerConfig, PortConfig } from './types.ts';
+import type { Config, NetworkConfig, PeerConfig, PortConfig, RelayConfig } from './types.ts';
 
 /** A running network keeps these: its packets and its interface are made of them. */
 const FIXED_KEYS = ['vni', 'mode', 'device'] as const;
@@ -50,7 +50,7 @@ export function networksInForce(running: Config, next: Config): readonly Network
     const fixed = { vni, mode, device, name: only ? name : network.name };
     // These are made for the mode and the queues, and wait with them.
     const waits = mode !== network.mode || needsOneQueue(old, network, running.interface.queues);
-    const inside = waits ? { ports, neighbours, switch: old.switch } : {};
+    const inside = waits ? { ports, neighbours, switch: old.switch, relay: old.relay } : {};
     return [{ ...network, ...fixed, ...inside }];
   });
 }
@@ -99,6 +99,7 @@ function diffNetwork(
   const inside = [
     ...diffPorts(before.ports, after.ports, named),
     ...diffSwitch(before, after, named),
+    ...diffRelay(before.relay, after.relay, named('relay')),
     ...diffEach(before.neighbours, after.neighbours, {
       subject: ({ ip }) => named(`neighbour ${ip}`),
       text: ({ mac, peer }) => (peer === null ? mac : `${mac} at peer ${peer}`),
@@ -170,6 +171,21 @@ function diffSwitch(
       text: ({ port, peer }) => (peer === null ? `port ${port}` : `peer ${peer}`),
     }),
   ];
+}
+
+function diffRelay(before: RelayConfig | null, after: RelayConfig | null, subject: string): Change[] {
+  if (before === null) return after === null ? [] : [change('added', subject, '')];
+  if (after === null) return [change('removed', subject, '')];
+  const keys = Object.keys(after) as (keyof RelayConfig)[];
+  return keys
+    .filter((key) => !isDeepStrictEqual(before[key], after[key]))
+    .map((key) =>
+      change(
+        'changed',
+        subject,
+        changeDetail(key === 'addresses' ? 'address' : key, before[key], after[key]),
+      ),
+    );
 }
 
 interface Entry<T> {

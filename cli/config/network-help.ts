@@ -4,6 +4,7 @@ import {
   NETWORK_FIELDS,
   NETWORK_PEER_FIELDS,
   PORT_FIELDS,
+  RELAY_FIELDS,
   STATION_FIELDS,
   SWITCH_FIELDS,
 } from './network-schema.ts';
@@ -83,6 +84,22 @@ const STATION: Help<typeof STATION_FIELDS> = {
   peer: 'The peer that it is behind. Either port or peer must be given.',
 };
 
+const RELAY: Help<typeof RELAY_FIELDS> = {
+  enabled: 'false switches the relay off and keeps its settings. Default: true.',
+  idle_timeout:
+    'How long a session, which is a source and a destination, stays without a datagram. Default: "60s".',
+  max_sessions: 'Sessions at most; each is a socket of this host. Default: 16384.',
+  max_sessions_per_guest:
+    'Sessions of one guest at most, so that none can take the place of all. Default: 1024, or max_sessions if that is less.',
+  resolver:
+    'DNS server that gets what guests ask the address of the relay (UDP port 53). It may be one that guests do not reach themselves, like 127.0.0.53. Default: none; /etc/resolv.conf is not read.',
+  address:
+    'Addresses that the relay has inside the network, one IPv4 and one IPv6 at most: nobody else’s, and on no interface. Peers need them in the allowed_ips of this host. In l2 it is the gateway of the guests and must be given.',
+  deny: 'Destinations that guests do not reach; they win over allow.',
+  allow:
+    'Destinations that guests reach although every relay denies them: loopback, link-local, multicast and metadata addresses, the addresses of this host, and the inner addresses of its networks.',
+};
+
 const IN_NETWORK = 'Where there is [[network]], this is';
 
 /** The sections of networks, in the order of the manual page. */
@@ -90,7 +107,7 @@ export const NETWORK_HELP: readonly SectionHelp[] = [
   {
     title: '[[network]]',
     about:
-      'Without [[network]], [interface] and the sections below describe the only network of the agent. With it, each network is a section, and everything that is of one network stands in it: [interface] has no address, vni, mode, mtu and routes then, [[peer]] no allowed_ips and local_ips, and the sections below are named [network.switch], [[network.port]], [[network.neighbour]] and [[network.station]].',
+      'Without [[network]], [interface] and the sections below describe the only network of the agent. With it, each network is a section, and everything that is of one network stands in it: [interface] has no address, vni, mode, mtu and routes then, [[peer]] no allowed_ips and local_ips, and the sections below are named [network.switch], [network.relay], [[network.port]], [[network.neighbour]] and [[network.station]].',
     keys: withValues(NETWORK, NETWORK_FIELDS),
   },
   {
@@ -119,6 +136,11 @@ export const NETWORK_HELP: readonly SectionHelp[] = [
     about:
       'A VXLAN segment (RFC 7348) that joins an l2 network. At least one of remotes, group and learn_remotes must be set.',
     keys: withValues(VXLAN, PORT_FIELDS.vxlan),
+  },
+  {
+    title: '[relay]',
+    about: `Lets guests reach by UDP what this host reaches, by sockets of this host and without any right of root: machines behind the ports of the network, and peers with exit = "udp". Everything else that they send to the outside is dropped. ${IN_NETWORK} [network.relay].`,
+    keys: withValues(RELAY, RELAY_FIELDS),
   },
   {
     title: '[[neighbour]]',

@@ -32,6 +32,15 @@ export interface WorkerSetup {
   readonly counters: SharedArrayBuffer;
   readonly peerSlots: number;
   readonly flowHashKey: Uint8Array;
+  /** What the networks that it begins with carry. */
+  readonly carries: Carried;
+}
+
+export interface Carried {
+  /** IP packets. */
+  readonly packets: boolean;
+  /** Ethernet frames. */
+  readonly frames: boolean;
 }
 
 /** A virtual network. */

@@ -43,7 +43,7 @@ export class PoolNetwork {
     const { vni } = spec;
     if (spec.switch !== null) {
       this.device = interfaceName === null ? null : openTap(interfaceName, 1);
-      this.switch = new PoolSwitch(vni, host, this.device);
+      this.switch = makeSwitch(vni, host, this.device);
       this.guests = null;
       this.queue = PORT_QUEUE;
       this.steeringFault = null;
@@ -84,6 +84,16 @@ export class PoolNetwork {
   close(): void {
     this.ports?.close();
     for (const fd of this.device?.fds ?? []) closeFd(fd);
+  }
+}
+
+/** @throws {RangeError} when the interface can have no number; it is closed then. */
+function makeSwitch(vni: number, host: PortHost, tap: TunDevice | null): PoolSwitch {
+  try {
+    return new PoolSwitch(vni, host, tap);
+  } catch (error) {
+    for (const fd of tap?.fds ?? []) closeFd(fd);
+    throw error;
   }
 }
 

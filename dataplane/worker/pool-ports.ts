@@ -1,6 +1,7 @@
 /** The ports of a network that one queue serves, as the main thread holds them: by name, opened and closed here. */
 import type { AnswerTo, LocalPortSpec, PortSpec, WorkerCommand } from './messages.ts';
 import { type OpenPort, openPort, type PortOptions } from './port-options.ts';
+import { unlessGone } from './queue-thread.ts';
 import type { VxlanSockets } from './vxlan-sockets.ts';
 
 /** What networks with ports share. */
@@ -29,6 +30,8 @@ export class PoolPorts {
   protected readonly vni: number;
   protected readonly host: PortHost;
   readonly #ports = new Map<string, Held>();
+  /** Names of ports that are being added. */
+  readonly #adding = new Set<string>();
 
   constructor(vni: number, host: PortHost) {
     this.vni = vni;
@@ -57,18 +60,29 @@ export class PoolPorts {
    */
   async addPort(options: PortOptions): Promise<void> {
     const { name } = options;
-    if (this.#ports.has(name)) throw new RangeError(`Cannot add port ${name}: there is one of that name`);
+    if (this.#ports.has(name) || this.#adding.has(name))
+      throw new RangeError(`Cannot add port ${name}: there is one of that name`);
+    this.#adding.add(name);
+    try {
+      this.#ports.set(name, { ...(await this.#open(options)), options });
+    } finally {
+      this.#adding.delete(name);
+    }
+  }
+
+  /** @returns A port that its queue has. @throws as `addPort`. */
+  async #open(options: PortOptions): Promise<OpenPort> {
     const id = this.host.takeId();
     let port: OpenPort | null = null;
     try {
       port = openPort(options, id, this.host.vxlan);
       await this.host.ask({ kind: 'addPort', vni: this.vni, port: port.spec });
+      return port;
     } catch (error) {
       port?.close();
       this.host.giveBackId(id);
       throw error;
     }
-    this.#ports.set(name, { ...port, options });
   }
 
   /** Removes a port with all that is known behind it. @returns Whether it was there. */
@@ -78,9 +92,10 @@ export class PoolPorts {
     const { id } = port.spec;
     this.#ports.delete(name);
     this.forgetBehind(id);
-    await this.host.ask({ kind: 'removePort', vni: this.vni, id });
-    port.close();
+    // A thread in the place of one that is gone will not hear of the port.
+    await this.host.ask({ kind: 'removePort', vni: this.vni, id }).catch(unlessGone);
     this.host.giveBackId(id);
+    port.close();
     return true;
   }
 

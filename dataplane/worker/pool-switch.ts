@@ -6,6 +6,7 @@ import { formatIp, type IpAddress, parseIp } from '../wire/ip-text.ts';
 import { formatMac, type MacAddress, parseMac } from '../wire/mac-text.ts';
 import type { SwitchReading, WorkerCommand } from './messages.ts';
 import { PoolPorts, type PortHost } from './pool-ports.ts';
+import { unlessGone } from './queue-thread.ts';
 
 export class PoolSwitch extends PoolPorts {
   /** By MAC address. */
@@ -49,8 +50,8 @@ export class PoolSwitch extends PoolPorts {
    */
   async addStation(macText: string, port: number): Promise<void> {
     const mac = macOf(macText);
-    await this.host.ask({ kind: 'addStation', vni: this.vni, mac, port });
-    this.#stations.set(formatMac(mac.high, mac.low), { mac, port });
+    const asked = this.host.ask({ kind: 'addStation', vni: this.vni, mac, port });
+    await keep(this.#stations, formatMac(mac.high, mac.low), { mac, port }, asked);
   }
 
   /** Forgets a station, learned or bound. @returns Whether it was there. @throws {RangeError} As `addStation`. */
@@ -73,8 +74,8 @@ export class PoolSwitch extends PoolPorts {
    */
   async setNeighbour(ipText: string, macText: string, port: number): Promise<void> {
     const neighbour = { ip: ipOf(ipText), mac: macOf(macText), port };
-    await this.host.ask({ kind: 'setNeighbour', vni: this.vni, neighbour });
-    this.#neighbours.set(textOf(neighbour.ip), neighbour);
+    const asked = this.host.ask({ kind: 'setNeighbour', vni: this.vni, neighbour });
+    await keep(this.#neighbours, textOf(neighbour.ip), neighbour, asked);
   }
 
   async removeNeighbour(ipText: string): Promise<void> {
@@ -83,8 +84,9 @@ export class PoolSwitch extends PoolPorts {
     await this.host.ask({ kind: 'removeNeighbour', vni: this.vni, ip });
   }
 
-  read(): Promise<SwitchReading> {
-    return this.host.ask({ kind: 'readSwitch', vni: this.vni });
+  /** @returns null while the thread of its queue is gone. */
+  read(): Promise<SwitchReading | null> {
+    return this.host.ask({ kind: 'readSwitch', vni: this.vni }).catch(unlessGone);
   }
 
   stations(): Promise<readonly FdbEntry[]> {
@@ -98,6 +100,24 @@ export class PoolSwitch extends PoolPorts {
   protected override forgetBehind(id: number): void {
     for (const [mac, { port }] of this.#stations) if (port === id) this.#stations.delete(mac);
     for (const [ip, { port }] of this.#neighbours) if (port === id) this.#neighbours.delete(ip);
+  }
+}
+
+/**
+ * Notes what the queue is being told, at once: what is removed before it answers is removed here too.
+ * What it refuses is forgotten again.
+ */
+async function keep<T>(kept: Map<string, T>, key: string, value: T, asked: Promise<null>): Promise<void> {
+  const before = kept.get(key);
+  kept.set(key, value);
+  try {
+    await asked;
+  } catch (error) {
+    if (kept.get(key) === value) {
+      if (before === undefined) kept.delete(key);
+      else kept.set(key, before);
+    }
+    throw error;
   }
 }
 

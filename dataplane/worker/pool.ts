@@ -19,6 +19,8 @@ import { QueueSockets } from './queue-sockets.ts';
 import { QueueThreads } from './queue-threads.ts';
 import { sharesOf } from './sa-shares.ts';
 
+/** Number of a TUN interface, which is no port of a network's. */
+const TUN_PORT = 0;
 const SPI_COUNTER_MASK = 0x3fffffff;
 
 export interface PoolOptions {
@@ -141,6 +143,7 @@ export class WorkerPool implements DataPlane {
     const flowHashKey = randomFillSync(new Uint8Array(16));
     const peerSlots = options.maxPeers + 1;
     const { receivers, senders } = this.#sockets;
+    const kinds = options.networks.map((network) => network.switch !== null);
     return receivers.map((socket, queue) => {
       const wakeFd = openEventFd();
       this.#wakeFds.push(wakeFd);
@@ -155,6 +158,7 @@ export class WorkerPool implements DataPlane {
         counters: CounterBlock.allocate(peerSlots),
         peerSlots,
         flowHashKey,
+        carries: { packets: kinds.includes(false), frames: queue === PORT_QUEUE && kinds.includes(true) },
       };
     });
   }
@@ -174,6 +178,8 @@ export class WorkerPool implements DataPlane {
     const network = this.#networks.get(vni);
     if (network === undefined || this.#closed) return;
     const port = network.ports?.ports().find((each) => each.id === id);
+    // Of a port that was removed meanwhile the news comes too late; a TUN interface is none.
+    if (port === undefined && (network.switch !== null || id !== TUN_PORT)) return;
     if (port !== undefined && port.options !== null) this.#events.onPortLost(vni, port.name);
     else if (!network.isLost) {
       network.isLost = true;

@@ -43,6 +43,8 @@ export interface VxlanPortOptions extends Named {
   readonly device: string | null;
   readonly learnRemotes: boolean;
   readonly ttl: number;
+  /** Longest packet that the network takes whole. */
+  readonly mtuBytes: number;
 }
 
 export type PortOptions = UnixPortOptions | InterfacePortOptions | VxlanPortOptions;
@@ -99,6 +101,7 @@ function openVxlan(options: VxlanPortOptions, id: number, vxlan: VxlanSockets): 
       learnRemotes,
       maxRemotes: MAX_VTEPS,
       maxStations: maxStations ?? MAX_VXLAN_STATIONS,
+      mtuBytes: options.mtuBytes,
     },
   };
   return { name, spec, close: () => lease.close() };

@@ -172,6 +172,8 @@ export class QueueLoop implements SendEvents {
       if (poll.isBroken(place)) {
         // It would be ready for ever.
         if (source.fail(now)) poll.mute(place);
+        // To find that out it may have taken what waited.
+        this.#sender.flush();
       } else if (poll.isReady(place)) taken += source.take(now);
       else source.idle();
     }

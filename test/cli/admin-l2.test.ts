@@ -10,6 +10,7 @@ import type { L2Api } from '../../cli/admin-l2-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import { L2, noNetwork } from '../../cli/agent/l2-networks.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from './fake-l2.ts';
+import { fakeRelay } from './fake-relay.ts';
 
 const MAC = '02:42:ac:11:00:02';
 const UNIX = { type: 'unix', name: 'vm1', path: '/run/vm1.sock' } as const;
@@ -34,6 +35,7 @@ beforeEach(async () => {
     get l2() {
       return l2;
     },
+    relay: fakeRelay(),
   };
   socket = await openAdminSocket({ info: { interface: 'icx0', pid: 1, version: '0' }, api, dir });
 });

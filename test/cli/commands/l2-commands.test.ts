@@ -6,6 +6,7 @@ import { L2, networkFor, noNetwork } from '../../../cli/agent/l2-networks.ts';
 import { renderFdb, renderNeighbours, renderPorts } from '../../../cli/l2-text.ts';
 import { FakeCli } from '../fake-context.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from '../fake-l2.ts';
+import { fakeRelay } from '../fake-relay.ts';
 
 const refuse = () => Promise.reject(noNetwork(L2));
 const NO_L2 = { fdbShow: refuse, portList: refuse, neighShow: refuse };
@@ -29,7 +30,7 @@ async function agent(name = 'icx0', changes: Partial<L2Api> = {}): Promise<unkno
   const api = { status: never, rekey: never, reload: never, plan: never, down: () => undefined };
   const l2 = { ...fakeL2(asked), ...changes };
   const info = { interface: name, pid: process.pid, version: '0' };
-  sockets.push(await openAdminSocket({ info, api: { ...api, l2 }, dir: cli.runDir }));
+  sockets.push(await openAdminSocket({ info, api: { ...api, l2, relay: fakeRelay() }, dir: cli.runDir }));
   return asked;
 }
 

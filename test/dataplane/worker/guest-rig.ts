@@ -30,7 +30,8 @@ const MTU_BYTES = 1_500;
 /** Keeps what it is to send. */
 class FakePort implements FramePort {
   readonly fd = -1;
-  readonly hasOffloads = false;
+  readonly givesSupers = false;
+  readonly takesSupers = false;
   readonly isClosed = false;
   readonly counts = new FrameCounts();
   readonly sent: string[] = [];
