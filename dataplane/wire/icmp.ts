@@ -56,6 +56,18 @@ export function writePacketTooBig(
   outAt: number,
 ): number {
   if (!checkPacket(view, packetAt, packetLen)) return 0;
+  return writeTooBig(view, packetAt, packetLen, mtu, sourceAt, outAt);
+}
+
+/** As writePacketTooBig(), about a packet as writeIcmpError() takes it. */
+export function writeTooBig(
+  view: DataView,
+  packetAt: number,
+  packetLen: number,
+  mtu: number,
+  sourceAt: number,
+  outAt: number,
+): number {
   if (ipVersion(view, packetAt) === 4) {
     if (mtu < V4_MIN_MTU_BYTES) return 0;
     const code = V4_FRAGMENTATION_NEEDED;
