@@ -4,7 +4,7 @@
  *
  * The longest prefix that covers a destination decides; of two rules for the same prefix a
  * configured refusal comes first, then a configured permission, then what is refused by default.
- * An IPv6 address that carries an IPv4 address is refused where that one is. The agent's own
+ * An IPv6 address that carries an IPv4 address is also refused where that one is. The agent's own
  * ports on this host stay refused whatever is permitted: they would let a guest speak as the host.
  */
 import { Lpm } from '../route/lpm.ts';
