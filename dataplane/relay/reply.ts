@@ -23,7 +23,7 @@ const MIN_MTU_4 = 68;
 /** Bytes in front of a datagram's data that its packets may take. */
 export const REPLY_HEADROOM = ipv6.HEADER_LEN + FRAGMENT_HEADER_LEN + udp.HEADER_LEN;
 
-/** Owned by one worker. */
+/** Owned by one worker. The fields of headers are kept: an object a packet would be garbage. */
 export class ReplyCutter {
   /** Offset of the packet that `next` gave. */
   at = 0;
@@ -31,6 +31,13 @@ export class ReplyCutter {
   readonly #sessions: SessionTable;
   /** Identification of IPv4 packets and of fragmented IPv6 ones. @see RFC 6864 §4, RFC 7739 */
   readonly #id: Int32Array;
+  readonly #fields4 = { tos: 0, totalLen: 0, flagsFragment: 0, ttl: HOP_LIMIT, protocol: IpProtocol.udp };
+  readonly #fields6: { payloadLen: number; nextHeader: number; hopLimit: number } = {
+    payloadLen: 0,
+    nextHeader: IpProtocol.udp,
+    hopLimit: HOP_LIMIT,
+  };
+  readonly #udpFields = { sourcePort: 0, destinationPort: 0, length: 0 };
   #slot = 0;
   #family: 4 | 6 = 4;
   /** Where the UDP header is, and how many bytes there are from there. */
@@ -71,11 +78,11 @@ export class ReplyCutter {
 
     const ipAt = this.#bodyAt - headerLen;
     this.#writeAddresses(ipAt);
-    udp.writeHeader(view, this.#bodyAt, {
-      sourcePort: this.#sessions.destinationPort(slot),
-      destinationPort: this.#sessions.sourcePort(slot),
-      length: this.#bodyLen,
-    });
+    const fields = this.#udpFields;
+    fields.sourcePort = this.#sessions.destinationPort(slot);
+    fields.destinationPort = this.#sessions.sourcePort(slot);
+    fields.length = this.#bodyLen;
+    udp.writeHeader(view, this.#bodyAt, fields);
     const pseudo =
       family === 4
         ? sumPseudo4(view, ipAt, IpProtocol.udp, this.#bodyLen)
@@ -98,13 +105,10 @@ export class ReplyCutter {
     const view = this.#view;
     const at = this.#bodyAt + this.#offset - ipv4.MIN_HEADER_LEN;
     const totalLen = ipv4.MIN_HEADER_LEN + len;
-    ipv4.writeHeader(view, at, {
-      tos: 0,
-      totalLen,
-      flagsFragment: this.#offset / UNIT_LEN + (isLast ? 0 : MORE_FRAGMENTS_4),
-      ttl: HOP_LIMIT,
-      protocol: IpProtocol.udp,
-    });
+    const fields = this.#fields4;
+    fields.totalLen = totalLen;
+    fields.flagsFragment = this.#offset / UNIT_LEN + (isLast ? 0 : MORE_FRAGMENTS_4);
+    ipv4.writeHeader(view, at, fields);
     ipv4.setId(view, at, (this.#id[0] ?? 0) & 0xffff);
     this.#writeAddresses(at);
     ipv4.setChecksum(view, at, checksum(sumBytes(view, at, ipv4.MIN_HEADER_LEN)));
@@ -117,11 +121,10 @@ export class ReplyCutter {
     const isFragment = !isLast || this.#offset > 0;
     const extraLen = isFragment ? FRAGMENT_HEADER_LEN : 0;
     const at = this.#bodyAt + this.#offset - extraLen - ipv6.HEADER_LEN;
-    ipv6.writeHeader(view, at, {
-      payloadLen: extraLen + len,
-      nextHeader: isFragment ? IpProtocol.fragment : IpProtocol.udp,
-      hopLimit: HOP_LIMIT,
-    });
+    const fields = this.#fields6;
+    fields.payloadLen = extraLen + len;
+    fields.nextHeader = isFragment ? IpProtocol.fragment : IpProtocol.udp;
+    ipv6.writeHeader(view, at, fields);
     this.#writeAddresses(at);
     if (isFragment) {
       const fragmentAt = at + ipv6.HEADER_LEN;

@@ -3,17 +3,17 @@ import type { Arena } from '../io/arena.ts';
 import { memcpy } from '../io/libc.ts';
 import { type Refusal, writeRefusal } from '../relay/refusal.ts';
 import { RelayCount, type RelayCounts } from '../relay/relay-counts.ts';
-import { SENT_HEADER_LEN, writeSentHeader } from '../relay/sent-packet.ts';
+import { writeSentHeader } from '../relay/sent-packet.ts';
 import type { SessionTable } from '../relay/session-table.ts';
 import { writeTcpReset } from '../relay/tcp-reset.ts';
 import { MAX_ANSWER_LEN, writeIcmpError, writeTooBig } from '../wire/icmp.ts';
 import { ipVersion } from '../wire/ip.ts';
 import { parseIp } from '../wire/ip-text.ts';
+import { RelayBufferAt } from './relay-buffer.ts';
 import type { RelayGuest } from './relay-guest.ts';
 
 /** Between two sweeps. @see RFC 1812 §4.3.2.8, RFC 4443 §2.4 (f) */
 const MAX_ANSWERS = 1_000;
-const HEADROOM = 64;
 const NO_ADDRESS = -1;
 
 /** Addresses that the guests know the relay by, null where there is none. */
@@ -26,9 +26,7 @@ export interface RelayAddresses {
 export class RelayAnswers {
   readonly #arena: Arena;
   readonly #counts: RelayCounts;
-  /** Where answers are written, with HEADROOM in front. */
   readonly #outAt: number;
-  /** Where the beginning of a packet is put together. */
   readonly #quoteAt: number;
   readonly #address4At: number;
   readonly #address6At: number;
@@ -37,14 +35,18 @@ export class RelayAnswers {
   #packetLen = 0;
   #left = MAX_ANSWERS;
 
-  /** @param arena The worker's. @throws {RangeError} for an address that is none of its family. */
-  constructor(arena: Arena, addresses: RelayAddresses, counts: RelayCounts) {
+  /**
+   * @param arena    The worker's.
+   * @param bufferAt From takeRelayBuffer().
+   * @throws {RangeError} for an address that is none of its family.
+   */
+  constructor(arena: Arena, bufferAt: number, addresses: RelayAddresses, counts: RelayCounts) {
     this.#arena = arena;
     this.#counts = counts;
-    this.#outAt = arena.take(HEADROOM + MAX_ANSWER_LEN + HEADROOM) + HEADROOM;
-    this.#quoteAt = arena.take(SENT_HEADER_LEN + MAX_ANSWER_LEN + HEADROOM) + SENT_HEADER_LEN;
-    this.#address4At = addresses.v4 === null ? NO_ADDRESS : this.#putAddress(addresses.v4, 4);
-    this.#address6At = addresses.v6 === null ? NO_ADDRESS : this.#putAddress(addresses.v6, 6);
+    this.#outAt = bufferAt + RelayBufferAt.out;
+    this.#quoteAt = bufferAt + RelayBufferAt.quote;
+    this.#address4At = this.#putAddress(addresses.v4, 4, bufferAt + RelayBufferAt.address4);
+    this.#address6At = this.#putAddress(addresses.v6, 6, bufferAt + RelayBufferAt.address6);
   }
 
   /** Offset in the worker's arena of the relay's own address, −1 where it has none. */
@@ -142,10 +144,11 @@ export class RelayAnswers {
     return this.#quoteAt;
   }
 
-  #putAddress(text: string, family: 4 | 6): number {
+  /** @returns Where it was put, −1 for none. */
+  #putAddress(text: string | null, family: 4 | 6, at: number): number {
+    if (text === null) return NO_ADDRESS;
     const ip = parseIp(text);
     if (ip?.family !== family) throw new RangeError(`Cannot use '${text}' as a relay's IPv${family} address`);
-    const at = this.#arena.take(16);
     ip.words.forEach((word, i) => {
       this.#arena.view.setUint32(at + i * 4, word);
     });

@@ -3,25 +3,10 @@ import type { Arena } from '../io/arena.ts';
 import { memcpy } from '../io/libc.ts';
 import { RelayReceiver } from '../port/relay-receiver.ts';
 import { RelayCount, type RelayCounts } from '../relay/relay-counts.ts';
-import { REPLY_HEADROOM, ReplyCutter } from '../relay/reply.ts';
+import { ReplyCutter } from '../relay/reply.ts';
 import type { SessionTable } from '../relay/session-table.ts';
 import type { RelayGuest } from './relay-guest.ts';
 import type { RelaySessions } from './relay-sessions.ts';
-
-/** In front of a packet for a guest. */
-const HEADROOM = 64;
-const MAX_DATAGRAM_LEN = 65_536;
-const TAIL_LEN = 64;
-
-/**
- * Takes the buffer that replies lie in when they are given to guests, once for each worker.
- *
- * @returns What a relay's constructor calls `replyAt`.
- */
-export function takeReplyBuffer(arena: Arena): number {
-  const before = HEADROOM + REPLY_HEADROOM;
-  return arena.take(before + MAX_DATAGRAM_LEN + TAIL_LEN) + before;
-}
 
 export interface ReplyParts {
   /** The worker's arena, which packets for guests lie in, from `replyAt` on. */

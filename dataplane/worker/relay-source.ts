@@ -23,6 +23,7 @@ import { CHUNK_LEN, WAITING_LIMITS, WaitingDatagrams } from '../relay/waiting-da
 import type { EndpointText } from '../wire/endpoint.ts';
 import { type Outlet, type Source, TURN_FRAMES } from './link.ts';
 import { RelayAnswers } from './relay-answers.ts';
+import { MAX_DATAGRAM_LEN, RelayBufferAt } from './relay-buffer.ts';
 import { RelayFaults } from './relay-faults.ts';
 import type { RelayGuest } from './relay-guest.ts';
 import { RelayIntake } from './relay-intake.ts';
@@ -33,7 +34,6 @@ import { RelaySessions } from './relay-sessions.ts';
 import { RelayTarget } from './relay-target.ts';
 
 const MAX_EVENTS = 64;
-const MAX_DATAGRAM_LEN = 65_536;
 /** For what is small: addresses, control messages, events. */
 const SMALL_PARTS_LEN = 16_384;
 
@@ -60,12 +60,12 @@ export class RelaySource implements Source, Outlet, RelaySendEvents {
   #nowMs = 0;
 
   /**
-   * @param worker  The worker's arena, which packets of guests lie in.
-   * @param replyAt From takeReplyBuffer() in relay-replies.ts.
+   * @param worker   The worker's arena, which packets of guests lie in.
+   * @param bufferAt From takeRelayBuffer().
    * @throws {RangeError} for an address that is none.
    * @throws {SystemCallError} when there are no descriptors.
    */
-  constructor(worker: Arena, replyAt: number, options: RelayOptions) {
+  constructor(worker: Arena, bufferAt: number, options: RelayOptions) {
     const limits = sessionLimits(options);
     const waitingLimits = { ...WAITING_LIMITS, ...options.waiting };
     const reassemblyLimits = { ...REASSEMBLY_LIMITS, ...options.reassembly };
@@ -79,7 +79,7 @@ export class RelaySource implements Source, Outlet, RelaySendEvents {
     this.#table = new SessionTable(limits, randomBytes(CHASKEY_KEY_LEN));
     this.#reassembly = new Reassembly(reassemblyLimits, view, arena.take(fragmentsLen));
     this.#sender = new RelaySender(arena, this);
-    this.#answers = new RelayAnswers(worker, options.addresses, counts);
+    this.#answers = new RelayAnswers(worker, bufferAt, options.addresses, counts);
     this.#wakeFd = openEventFd();
     this.#wakeData = limits.maxSessions;
     this.#epoll = new Epoll(arena, MAX_EVENTS);
@@ -99,7 +99,7 @@ export class RelaySource implements Source, Outlet, RelaySendEvents {
     });
     this.#replies = new RelayReplies({
       worker,
-      replyAt,
+      replyAt: bufferAt + RelayBufferAt.reply,
       arena,
       table: this.#table,
       sessions: this.#sessions,

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { DEFAULT_DENIED, DenyList, type DenyRules } from '../../../dataplane/relay/deny-list.ts';
 import { contains, formatPrefix, parsePrefix } from '../../../dataplane/route/prefix.ts';
 import { formatIp } from '../../../dataplane/wire/ip-text.ts';
+import { allocatedPerCall } from '../../support/heap-growth.ts';
 import { addressOf, prefixOf } from '../route/arbitraries.ts';
-import { allocatedPerCall } from '../wire/allocation.ts';
 import { addressBytes } from './packets.ts';
 
 function isDenied(list: DenyList, address: string, port = 4_000): boolean {
@@ -172,7 +172,9 @@ describe('DenyList', () => {
     const list = new DenyList(everywhere);
     const view = new DataView(new ArrayBuffer(16));
     let denied = 0;
-    const allocated = allocatedPerCall((i) => {
+    let i = 0;
+    const allocated = allocatedPerCall(10_000, () => {
+      i++;
       view.setInt32(0, Math.imul(i, 0x9e3779b1));
       if (list.isDenied(4, view, 0, 6_081)) denied++;
       if (list.isDenied(6, view, 0, 53)) denied++;

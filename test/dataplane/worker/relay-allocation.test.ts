@@ -6,14 +6,15 @@ import { setBuffers } from '../../../dataplane/io/socket-option.ts';
 import { boundPort } from '../../../dataplane/port/udp-socket.ts';
 import { DenyList } from '../../../dataplane/relay/deny-list.ts';
 import { AF_INET, parseEndpoint, SOCKADDR_IN_LEN, writeSockaddr } from '../../../dataplane/wire/endpoint.ts';
-import { takeReplyBuffer } from '../../../dataplane/worker/relay-replies.ts';
+import { takeRelayBuffer } from '../../../dataplane/worker/relay-buffer.ts';
 import { RelaySource } from '../../../dataplane/worker/relay-source.ts';
+import { allocatedPerCall } from '../../support/heap-growth.ts';
 import { udpPacket } from '../relay/packets.ts';
-import { allocatedPerCall } from '../wire/allocation.ts';
 import { LOOPBACK_ALLOWED } from './relay-rig.ts';
 
 const SOCK_DGRAM_NONBLOCK = 2 | 0x800;
 const TURN = 16;
+const WARM_UP = 300_000;
 const undo: (() => void)[] = [];
 afterEach(() => {
   for (const step of undo.splice(0).reverse()) step();
@@ -55,7 +56,7 @@ class Echo {
 
 test('datagrams of sessions that are open, and their answers, allocate nothing', () => {
   const arena = new Arena(512 << 10, true);
-  const relay = new RelaySource(arena, takeReplyBuffer(arena), {
+  const relay = new RelaySource(arena, takeRelayBuffer(arena), {
     denyList: new DenyList(LOOPBACK_ALLOWED),
     addresses: { v4: '10.77.0.1', v6: null },
     resolver: null,
@@ -93,15 +94,18 @@ test('datagrams of sessions that are open, and their answers, allocate nothing',
     echo.answer();
     relay.take(nowMs);
   };
-  const allocated = allocatedPerCall((i) => {
+  let i = 0;
+  const step = () => {
     const packet = packets[(i >>> 1) & 7];
     if (packet !== undefined) relay.accept(packet.at, packet.len, guest, nowMs);
-    if (i % TURN === TURN - 1) turn();
-  });
+    if (i++ % TURN === TURN - 1) turn();
+  };
+  // What runs once a turn is compiled late, and until then its numbers are objects.
+  for (let warm = 0; warm < WARM_UP; warm++) step();
+  const allocated = allocatedPerCall(10_000, step);
   turn();
   const { opened, txDatagrams, rxDatagrams } = relay.counters();
-  expect([opened, txDatagrams]).toEqual([4, 410_000]);
-  expect(rxDatagrams).toBe(410_000);
-  expect(delivered).toBe(410_000 + 410_000 / 8);
+  expect([opened, txDatagrams, rxDatagrams]).toEqual([4, i, i]);
+  expect(delivered).toBeGreaterThan(i);
   expect(allocated).toBeLessThan(1);
 });

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Arena } from '../../../dataplane/io/arena.ts';
 import { DenyList, type DenyRules } from '../../../dataplane/relay/deny-list.ts';
+import { takeRelayBuffer } from '../../../dataplane/worker/relay-buffer.ts';
 import type { RelayGuest } from '../../../dataplane/worker/relay-guest.ts';
 import type { RelayOptions } from '../../../dataplane/worker/relay-options.ts';
-import { takeReplyBuffer } from '../../../dataplane/worker/relay-replies.ts';
 import { RelaySource } from '../../../dataplane/worker/relay-source.ts';
 import { fragmentsOf, type UdpFields, udpPacket } from '../relay/packets.ts';
 
@@ -45,7 +45,7 @@ export class RelayRig {
 
   constructor(options: Partial<RelayOptions> = {}) {
     this.#packetAt = this.arena.take(66_000);
-    this.relay = new RelaySource(this.arena, takeReplyBuffer(this.arena), {
+    this.relay = new RelaySource(this.arena, takeRelayBuffer(this.arena), {
       denyList: new DenyList(LOOPBACK_ALLOWED),
       addresses: { v4: '10.77.0.1', v6: 'fd77::1' },
       resolver: null,
