@@ -82,6 +82,7 @@ describe('SessionTable', () => {
           if (key === null) return;
           table.remove(slot);
           reference.sessions.delete(keyText(key));
+          expect(find(table, key)).toBe(NONE);
         };
         for (const { key, kind, passMs } of steps) {
           nowMs += passMs;
@@ -153,6 +154,24 @@ describe('SessionTable', () => {
       expect(Buffer.from(back.buffer, 16, len)).toEqual(Buffer.from(memory.buffer, 16, len));
       expect(table.destinationPort(slot)).toBe(ports);
     }
+  });
+
+  test('keeps guests apart however many come and go', () => {
+    const table = new SessionTable(LIMITS, SEED);
+    const keyOf = (guest: number, ports = 1): Key => ({ guest, family: 4, source: 1, destination: 1, ports });
+    for (let guest = 0; guest < 100; guest++) {
+      find(table, keyOf(guest));
+      table.remove(table.add(0));
+    }
+    for (let ports = 1; ports <= 10; ports++) {
+      find(table, keyOf(200 + (ports & 1), ports));
+      expect(table.victim(0)).toBe(Room.free);
+      table.add(0);
+    }
+    find(table, keyOf(200, 99));
+    expect(table.victim(0)).toBe(Room.guestFull);
+    find(table, keyOf(202, 99));
+    expect(table.victim(0)).toBe(Room.free);
   });
 
   test('ofGuest() gives sessions of that guest until there are none', () => {
