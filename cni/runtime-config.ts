@@ -74,7 +74,16 @@ export function checkPortMappings(mappings: readonly PortMapping[], addresses: r
         details,
       );
     }
+    if (hostIP !== undefined && isLoopback(hostIP)) {
+      const details = 'publish on an address of the host, or on all';
+      throw new CniError(CniCode.invalidConfig, `cannot publish ${place}: it is a loopback address`, details);
+    }
     if (seen.has(place)) throw new CniError(CniCode.invalidConfig, `${place} is published twice`);
     seen.add(place);
   }
+}
+
+/** What netfilter.ts leaves alone, and why. */
+function isLoopback(ip: string): boolean {
+  return ip.startsWith('127.') || ip === '::1';
 }
