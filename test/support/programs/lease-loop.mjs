@@ -8,18 +8,22 @@ const [, , dist, dir, bootId, containerId] = process.argv;
 const { LeaseStore } = await import(pathToFileURL(join(dist, 'cni/ipam/lease-store.js')).href);
 const store = new LeaseStore(dir, bootId);
 const owner = { containerId, ifname: 'eth0', netns: '' };
-// Fewer than processes hold at times, so that they meet.
-const addresses = ['10.0.0.2', '10.0.0.3', '10.0.0.4'];
+// Few, so that processes meet; more than processes, of which those that are gone keep one each.
+const addresses = ['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.0.6'];
 
 for (;;) {
   store.sweep();
-  for (const lease of store.list()) if (lease.containerId === containerId) store.release(lease);
+  for (const lease of store.list()) {
+    if (lease.containerId === containerId || lease.containerId === 'gone') store.release(lease);
+  }
   const lease = store.reserve(addresses, owner);
   if (lease === null) continue;
   writeSync(1, '+\n');
-  for (let look = 0; look < 5; look++) {
+  for (let look = 0; look < 100; look++) {
     const found = store.find(lease.address);
     if (found?.token !== lease.token) writeSync(1, `LOST ${JSON.stringify({ lease, found })}\n`);
   }
   store.setLast(0, lease.address);
+  // A container that all others take for collectable, so that they release its lease at once.
+  store.reserve(addresses, { containerId: 'gone', ifname: 'eth0', netns: '' });
 }
