@@ -19,7 +19,7 @@ for (;;) {
   const lease = store.reserve(addresses, owner);
   if (lease === null) continue;
   writeSync(1, '+\n');
-  for (let look = 0; look < 100; look++) {
+  for (let look = 0; look < 20; look++) {
     const found = store.find(lease.address);
     if (found?.token !== lease.token) writeSync(1, `LOST ${JSON.stringify({ lease, found })}\n`);
   }
