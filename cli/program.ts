@@ -15,6 +15,7 @@ import { addNeigh } from './commands/neigh.ts';
 import { addPort } from './commands/port.ts';
 import { addPubkey } from './commands/pubkey.ts';
 import { addRekey } from './commands/rekey.ts';
+import { addRelay } from './commands/relay.ts';
 import { addReload } from './commands/reload.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
@@ -31,6 +32,7 @@ const COMMANDS = [
   addPort,
   addNeigh,
   addCni,
+  addRelay,
   addGenkey,
   addPubkey,
   addGenpsk,
