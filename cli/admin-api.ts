@@ -1,6 +1,7 @@
 /** What can be asked of a running agent: the answers of its admin socket. */
 import { z } from 'zod';
 import type { L2Api } from './admin-l2-api.ts';
+import type { RelayApi } from './admin-relay-api.ts';
 import type { Status } from './status-schema.ts';
 
 const SPI = z.string().regex(/^[0-9a-f]{8}$/);
@@ -62,6 +63,8 @@ export interface AgentApi {
   plan(file: string): Promise<ReloadReport>;
   /** @throws {Error} with a stable `code` while the agent is not ready for such questions. */
   readonly l2: L2Api;
+  /** As `l2`. */
+  readonly relay: RelayApi;
   /** Starts the shutdown and returns at once. */
   down(): void;
 }

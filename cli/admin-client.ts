@@ -14,7 +14,9 @@ import {
 import { AdminCode, AdminError, ERROR_BODY } from './admin-error.ts';
 import type { L2Api } from './admin-l2-api.ts';
 import { l2Client } from './admin-l2-routes.ts';
-import { RUN_DIR } from './run-dir.ts';
+import type { RelayApi } from './admin-relay-api.ts';
+import { relayClient } from './admin-relay-routes.ts';
+import { orAsRoot, RUN_DIR, refuseForeignDir } from './run-dir.ts';
 import { STATUS, type Status } from './status-schema.ts';
 
 const TIMEOUT_MS = {
@@ -22,6 +24,7 @@ const TIMEOUT_MS = {
   status: 5000,
   plan: 10_000,
   l2: 20_000,
+  relay: 20_000,
   reload: 60_000,
   rekey: 120_000,
 } as const;
@@ -30,8 +33,9 @@ export function socketPath(name: string, dir: string = RUN_DIR): string {
   return join(dir, `${name}.sock`);
 }
 
-/** Names of the sockets in `dir`, sorted; their agents may be dead. */
+/** Names of the sockets in `dir`, sorted; their agents may be dead. @throws {AdminError} */
 export function listAgents(dir: string = RUN_DIR): string[] {
+  refuseForeignDir(dir);
   try {
     const files = readdirSync(dir).filter((file) => file.endsWith('.sock'));
     return files.map((file) => basename(file, '.sock')).sort();
@@ -52,6 +56,9 @@ export class AdminClient {
   readonly name: string;
   readonly l2: L2Api = l2Client((path, answer, request) =>
     this.#ask('POST', path, answer, TIMEOUT_MS.l2, request),
+  );
+  readonly relay: RelayApi = relayClient((path, answer, request) =>
+    this.#ask('POST', path, answer, TIMEOUT_MS.relay, request),
   );
   readonly #dir: string;
   readonly #path: string;
@@ -94,6 +101,7 @@ export class AdminClient {
     timeoutMs: number,
     body: object = {},
   ): Promise<z.output<T>> {
+    refuseForeignDir(this.#dir);
     const answer = await this.#send(method, path, timeoutMs, method === 'GET' ? '' : JSON.stringify(body));
     const json = this.#parse(answer.body);
     if (answer.status >= 300) {
@@ -154,7 +162,8 @@ export class AdminClient {
     if (error instanceof AdminError) return error;
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
       const others = listAgents(this.#dir).filter((name) => name !== this.name);
-      const hint = others.length > 0 ? `here are ${others.join(', ')}` : `start it with icx up ${this.name}`;
+      const start = `start it with icx up ${this.name}${orAsRoot(this.#dir)}`;
+      const hint = others.length > 0 ? `here are ${others.join(', ')}` : start;
       return new AdminError(AdminCode.notRunning, `${this.name} is not running`, hint);
     }
     const hint =

@@ -1,12 +1,13 @@
 /** The admin socket of a running agent: HTTP over a Unix socket that only its owner may open. */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { AgentApi, AgentInfo } from './admin-api.ts';
 import { AdminClient, socketPath } from './admin-client.ts';
 import { AdminCode, AdminError, toErrorBody } from './admin-error.ts';
 import { L2_ROUTES } from './admin-l2-routes.ts';
-import { RUN_DIR } from './run-dir.ts';
+import { RELAY_ROUTES } from './admin-relay-routes.ts';
+import { makeRunDir, RUN_DIR, SYSTEM_DIR } from './run-dir.ts';
 
 const MAX_BODY_BYTES = 65_536;
 
@@ -55,13 +56,14 @@ export async function openAdminSocket(options: AdminSocketOptions): Promise<Admi
   await refuseLiveAgent(options.info.interface, dir);
   const server = createServer((incoming, response) => void serve(incoming, response, options));
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeRunDir(dir);
     rmSync(path, { force: true });
     await listen(server, path);
   } catch (error) {
+    if (error instanceof AdminError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    const hint =
-      code === 'EACCES' || code === 'EPERM' ? 'run as root' : 'ICX_RUN_DIR names another directory for it';
+    const forRoot = (code === 'EACCES' || code === 'EPERM') && dir === SYSTEM_DIR;
+    const hint = forRoot ? 'run as root' : 'ICX_RUN_DIR names another directory for it';
     throw new AdminError(AdminCode.socket, `cannot make the admin socket ${path}: ${code}`, hint);
   }
   return {
@@ -118,11 +120,13 @@ async function serve(
   try {
     const body = await readJson(incoming);
     const name = `${incoming.method} ${incoming.url}`;
-    const [route, l2Route] = [ROUTES[name], L2_ROUTES[name]];
+    const [route, l2Route, relayRoute] = [ROUTES[name], L2_ROUTES[name], RELAY_ROUTES[name]];
     if (route !== undefined) {
       respond(response, 200, await route(body, options));
     } else if (l2Route !== undefined) {
       respond(response, 200, await l2Route(body, options.api.l2));
+    } else if (relayRoute !== undefined) {
+      respond(response, 200, await relayRoute(body, options.api.relay));
     } else {
       const what = `the agent knows no ${name}`;
       respond(response, 404, toErrorBody(new AdminError(AdminCode.protocol, what)));

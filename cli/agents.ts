@@ -3,6 +3,7 @@ import { AdminClient, listAgents } from './admin-client.ts';
 import { AdminCode, AdminError } from './admin-error.ts';
 import { checkedName } from './checked-name.ts';
 import { CliError, Exit } from './cli-error.ts';
+import { orAsRoot } from './run-dir.ts';
 
 /** Client of the agent of that name, whether it runs or not. @throws {CliError} */
 export function namedAgent(name: string, runDir: string): AdminClient {
@@ -33,12 +34,13 @@ export async function isAlive(client: AdminClient): Promise<boolean> {
  */
 export async function onlyAgent(runDir: string): Promise<AdminClient> {
   const [first, ...others] = await runningAgents(runDir);
-  if (first === undefined) throw noAgents();
+  if (first === undefined) throw noAgents(runDir);
   if (others.length === 0) return first;
   const names = [first, ...others].map((client) => client.name).join(', ');
   throw new CliError('several agents are running', `name one of ${names}`, Exit.usage);
 }
 
-export function noAgents(): CliError {
-  return new CliError('no agent is running', 'start one with icx up NAME', Exit.failed, AdminCode.notRunning);
+export function noAgents(runDir: string): CliError {
+  const hint = `start one with icx up NAME${orAsRoot(runDir)}`;
+  return new CliError('no agent is running', hint, Exit.failed, AdminCode.notRunning);
 }

@@ -20,10 +20,14 @@ export interface CommandWords {
   readonly children: readonly CommandWords[];
 }
 
-/** Shell text that lists names: file names without directory and ending. */
+/**
+ * Shell text that lists names: file names without directory and ending. Not those in /tmp: shells expand
+ * such words, and there anybody may name a file.
+ */
 const LIST_NAMES = {
   configs: 'for f in /etc/icx/*.toml; do [ -e "$f" ] && basename "$f" .toml; done',
-  agents: 'for f in /run/icx/*.sock; do [ -e "$f" ] && basename "$f" .sock; done',
+  agents:
+    'for f in /run/icx/*.sock "$XDG_RUNTIME_DIR"/icx/*.sock; do [ -e "$f" ] && basename "$f" .sock; done',
 } as const;
 
 /** Shell text that becomes the words of a source. @param run Makes a substitution of a POSIX command. */

@@ -8,12 +8,15 @@ import { VERSION } from './version.ts';
 
 const FILES = [
   ['/etc/icx/NAME.toml', 'Config of the interface NAME: icx man icx.toml.'],
-  ['/run/icx/NAME.sock', 'Admin socket of a running agent, mode 0600.'],
+  [
+    '/run/icx/NAME.sock',
+    'Admin socket of a running agent, mode 0600. Of users other than root it is $XDG_RUNTIME_DIR/icx/NAME.sock, or /tmp/icx-UID/NAME.sock.',
+  ],
   ['http://127.0.0.1:6083/metrics', 'Prometheus metrics; /healthz and /readyz stand beside it.'],
 ] as const;
 
 const ENVIRONMENT = [
-  ['ICX_RUN_DIR', 'Directory of the admin sockets instead of /run/icx.'],
+  ['ICX_RUN_DIR', 'Directory of the admin sockets, instead of where FILES tells.'],
   ['NO_COLOR', 'Switches colours off.'],
 ] as const;
 

@@ -81,9 +81,29 @@ export interface PortSnapshot {
   readonly txFrames: number;
   readonly txBytes: number;
   readonly txDropped: number;
+  /** Of a guest: packets among the dropped, by reason. */
+  readonly drops?: Readonly<Record<'rx' | 'tx', Readonly<Record<string, number>>>>;
 }
 
-/** A network with ports or neighbours; one L3 network with a device alone has no such series. */
+/** The UDP relay of a network. Bytes are payload of UDP. */
+export interface RelaySnapshot {
+  readonly sessions: number;
+  readonly opened: number;
+  /** Ended for want of datagrams. */
+  readonly expired: number;
+  /** Ended for others, where there was no room. */
+  readonly evicted: number;
+  /** Datagrams of guests by reason: every one there is, those that never happened with 0. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** From guests to their destinations. */
+  readonly txDatagrams: number;
+  readonly txBytes: number;
+  /** From their destinations to guests. */
+  readonly rxDatagrams: number;
+  readonly rxBytes: number;
+}
+
+/** A network with ports, neighbours or a relay; one L3 network with a device alone has no such series. */
 export interface NetworkSnapshot {
   /** Value of the label `interface`: the network's device, or the agent's name where it has none. */
   readonly network: string;
@@ -94,6 +114,8 @@ export interface NetworkSnapshot {
   /** Questions answered in place of a peer's station. */
   readonly suppressed: { readonly arp: number; readonly nd: number };
   readonly ports: readonly PortSnapshot[];
+  /** Null where there is none. */
+  readonly relay: RelaySnapshot | null;
 }
 
 /** All numbers grow from 0 at the agent's start, but the ages and what is per SA. */

@@ -4,6 +4,7 @@ import { DROP_TABLE } from '../dataplane/path/drop.ts';
 import { defineMetrics, type MetricSet } from './metrics-definitions.ts';
 import { type NetworkLabels, networkLabels } from './metrics-labels.ts';
 import { NetworkMetrics } from './metrics-networks.ts';
+import { RelayMetrics } from './metrics-relay.ts';
 import {
   type DirectionTotals,
   type MetricsSnapshot,
@@ -43,6 +44,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #metrics: MetricSet;
   readonly #networks: NetworkMetrics;
+  readonly #relays: RelayMetrics;
   #running: Promise<string> | null = null;
 
   constructor(options: MetricsOptions) {
@@ -50,6 +52,7 @@ export class Metrics {
     this.#labels = networkLabels(options.interfaceName, options.vni);
     this.#metrics = defineMetrics(this.#registry);
     this.#networks = new NetworkMetrics(this.#registry);
+    this.#relays = new RelayMetrics(this.#registry);
     this.contentType = this.#registry.contentType;
     const { version, aead, carrier } = options;
     this.#metrics.buildInfo.set({ ...this.#labels, version, node: process.versions.node, aead, carrier }, 1);
@@ -87,6 +90,7 @@ export class Metrics {
     this.#fillQueues(snapshot);
     this.#fillPeers(snapshot.peers);
     this.#networks.fill(snapshot.networks);
+    this.#relays.fill(snapshot.networks);
     return this.#registry.metrics();
   }
 

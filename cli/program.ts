@@ -14,6 +14,7 @@ import { addNeigh } from './commands/neigh.ts';
 import { addPort } from './commands/port.ts';
 import { addPubkey } from './commands/pubkey.ts';
 import { addRekey } from './commands/rekey.ts';
+import { addRelay } from './commands/relay.ts';
 import { addReload } from './commands/reload.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
@@ -29,6 +30,7 @@ const COMMANDS = [
   addFdb,
   addPort,
   addNeigh,
+  addRelay,
   addGenkey,
   addPubkey,
   addGenpsk,

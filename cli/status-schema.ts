@@ -61,6 +61,12 @@ const NETWORK = z.object({
   stations: z.int().min(0).describe('entries of the forwarding database; 0 in l3'),
   max_stations: z.int().min(0).describe('0 in l3'),
   neighbours: z.int().min(0).describe('IP addresses whose MAC address is known'),
+  // Agents that ran before an update don't say.
+  relay: z
+    .object({ sessions: z.int().min(0), max_sessions: z.int().min(0) })
+    .nullable()
+    .optional()
+    .describe('the UDP relay of the network; null where it has none'),
 });
 
 const INTERFACE = z.object({

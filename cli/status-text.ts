@@ -1,7 +1,7 @@
 /** `icx status` for people, laid out as `wg show` is. */
 import pc from 'picocolors';
 import { columns } from './columns.ts';
-import { formatAge, formatBytes, formatLatency, printable } from './format.ts';
+import { formatAge, formatBytes, formatLatency, plural, printable } from './format.ts';
 import type { NetworkStatus, PeerStatus, SaStatus, Status } from './status-schema.ts';
 import { type Colors, indent, rows } from './text-blocks.ts';
 
@@ -29,7 +29,9 @@ function networkSections(status: Status, c: Colors): string[][] {
 
 /** Networks that have something to tell that the interface has not. */
 function ownNetworks({ networks = [] }: Status): readonly NetworkStatus[] {
-  return networks.length > 1 || networks.some(({ mode }) => mode === 'l2') ? networks : [];
+  const isTelling = ({ mode, interface: device, relay }: NetworkStatus) =>
+    mode === 'l2' || device === null || (relay ?? null) !== null;
+  return networks.length > 1 || networks.some(isTelling) ? networks : [];
 }
 
 /** @param mtuText What is said about its MTU: a reason is known of the only network's. */
@@ -45,9 +47,14 @@ function networkLines(network: NetworkStatus, mtuText: string, c: Colors): strin
       ['mtu', mtuText],
       ['ports', isL2 || network.ports > 0 ? String(network.ports) : null],
       ['stations', isL2 ? `${network.stations} of at most ${network.max_stations}` : null],
+      ['relay', relayText(network)],
       ['neighbours', isL2 || network.neighbours > 0 ? String(network.neighbours) : null],
     ]),
   ];
+}
+
+function relayText({ relay = null }: NetworkStatus): string | null {
+  return relay === null ? null : `${relay.sessions} of at most ${plural(relay.max_sessions, 'session')}`;
 }
 
 function interfaceLines(status: Status, c: Colors): string[] {

@@ -3,6 +3,7 @@ import { systemClock } from '../../controlplane/clock.ts';
 import { type Identity, identityFromSeed } from '../../controlplane/identity.ts';
 import type { AgentApi, Change, PeerRekey, RekeyReport, ReloadReport } from '../admin-api.ts';
 import type { L2Api } from '../admin-l2-api.ts';
+import type { RelayApi } from '../admin-relay-api.ts';
 import { CliError } from '../cli-error.ts';
 import { diffConfig } from '../config/diff.ts';
 import { networksInForce } from '../config/diff-networks.ts';
@@ -11,6 +12,7 @@ import type { Config } from '../config/types.ts';
 import type { Logger } from '../logger.ts';
 import { formatSpi, type Status } from '../status-schema.ts';
 import { L2Service } from './l2-service.ts';
+import { NO_RELAY } from './no-relay.ts';
 import type { Overlay } from './overlay.ts';
 import { readStatus } from './readings.ts';
 
@@ -26,19 +28,28 @@ export class AgentService implements AgentApi {
   readonly startedAtMs = systemClock.nowMs();
   readonly #configFile: string;
   readonly #end: End;
+  readonly #adapt: (config: Config) => Config;
   #config: Config;
   #overlay: Overlay | null = null;
   #hungUp = false;
   /** One reload at a time. */
   #reloading: Promise<unknown> = Promise.resolve();
 
-  constructor(config: Config, configFile: string, log: Logger, end: End) {
+  /** @param adapt What a config becomes that is read later; `config` is so already. */
+  constructor(
+    config: Config,
+    configFile: string,
+    log: Logger,
+    end: End,
+    adapt: (config: Config) => Config = (read) => read,
+  ) {
     this.identity = identityFromSeed(config.interface.seed);
     config.interface.seed.fill(0);
     this.#config = config;
     this.#configFile = configFile;
     this.log = log;
     this.#end = end;
+    this.#adapt = adapt;
   }
 
   /** The config in force. */
@@ -91,6 +102,11 @@ export class AgentService implements AgentApi {
     return new L2Service(this.#running());
   }
 
+  get relay(): RelayApi {
+    this.#running();
+    return NO_RELAY;
+  }
+
   down(): void {
     this.#end('icx down');
   }
@@ -121,7 +137,7 @@ export class AgentService implements AgentApi {
 
   /** Loads a config beside the running one, whose seed is kept in the identity alone. */
   #compare(file: string): { next: Config; changes: Change[] } {
-    const next = loadConfig(file);
+    const next = this.#adapt(loadConfig(file));
     const running = { ...this.#config, interface: { ...this.#config.interface, seed: this.identity.seed } };
     const changes = diffConfig(running, next);
     next.interface.seed.fill(0);

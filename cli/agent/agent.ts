@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly log: Logger;
   /** Absolute path, read again by reload. */
   readonly configFile: string;
+  /** What the config becomes whenever it is read again. */
+  adapt(config: Config): Config;
 }
 
 /** Longest time an orderly end may take before the process goes anyway. */
@@ -34,7 +36,8 @@ const DOWN_HOOKS_MS = 600;
  *
  * @throws {Error} with a stable `code` when it can't start or go on; nothing is left then.
  */
-export async function runAgent(config: Config, { log, configFile }: RunOptions): Promise<void> {
+export async function runAgent(config: Config, options: RunOptions): Promise<void> {
+  const { log, configFile, adapt } = options;
   const undo = new UndoStack();
   const { ended, end } = endSignal(log);
   const unwind = (): Promise<void> =>
@@ -47,7 +50,7 @@ export async function runAgent(config: Config, { log, configFile }: RunOptions):
   };
   process.once('uncaughtException', crash).once('unhandledRejection', crash);
   try {
-    await start(new AgentService(config, configFile, log, end), undo, ended);
+    await start(new AgentService(config, configFile, log, end, adapt), undo, ended);
     log.info({ version: VERSION, pid: process.pid }, 'up');
     if (!ended.aborted) await once(ended, 'abort');
   } catch (error) {

@@ -6,21 +6,25 @@ import type { PortSpec } from '../port-spec.ts';
 /** Longest payload of a frame: a port takes what it gets, and answers what no path takes. */
 const MAX_MTU_BYTES = 65_535;
 const OWNER_ONLY = 0o600;
-/** IANA's, and how far a group reaches unless somebody says: as Linux has it. */
-const VXLAN = { port: 4_789, ttl: 1 } as const;
+/** IANA's port, and the config's default for how far a group reaches. */
+const VXLAN = { port: 4_789, ttl: 64 } as const;
 const ANY = { 4: '0.0.0.0', 6: '::' } as const;
 
-export function portOptions(port: PortConfig): PortOptions {
+/** @param mtuBytes Of the network's interface. */
+export function portOptions(port: PortConfig, mtuBytes: number): PortOptions {
   if (port.type === 'unix') {
-    const { type, name, path, remote, mode, maxStations } = port;
-    return { type, name, path, remote, mode, mtuBytes: port.mtu ?? MAX_MTU_BYTES, maxStations };
+    const { type, name, path, remote, mode, maxStations, addresses } = port;
+    return { type, name, path, remote, mode, mtuBytes: port.mtu ?? MAX_MTU_BYTES, maxStations, addresses };
   }
   if (port.type === 'interface') return port;
-  return { ...port, maxStations: null };
+  return { ...port, maxStations: null, mtuBytes };
 }
 
-/** @param vni Of the network, which a VXLAN port has where nothing else is said. */
-export function requestedPort(port: PortSpec, vni: number): PortOptions {
+/**
+ * @param vni      Of the network, which a VXLAN port has where nothing else is said.
+ * @param mtuBytes Of the network's interface.
+ */
+export function requestedPort(port: PortSpec, vni: number, mtuBytes: number): PortOptions {
   const { name } = port;
   const maxStations = port.max_stations ?? null;
   if (port.type === 'unix') {
@@ -32,6 +36,7 @@ export function requestedPort(port: PortSpec, vni: number): PortOptions {
       mode: port.mode === undefined ? OWNER_ONLY : Number.parseInt(port.mode, 8),
       mtuBytes: port.mtu ?? MAX_MTU_BYTES,
       maxStations,
+      addresses: port.address ?? [],
     };
   }
   if (port.type === 'interface') return { type: port.type, name, device: port.device, maxStations };
@@ -45,17 +50,21 @@ export function requestedPort(port: PortSpec, vni: number): PortOptions {
     remotes: port.remotes ?? [],
     group: port.group ?? null,
     device: port.device ?? null,
-    learnRemotes: port.learn_remotes ?? false,
+    learnRemotes: port.learn_remotes ?? port.group !== undefined,
     ttl: port.ttl ?? VXLAN.ttl,
     maxStations,
+    mtuBytes,
   };
 }
 
 /** Where a port leads to, for people. */
 export function portDetail(options: PortOptions): string {
   switch (options.type) {
-    case 'unix':
-      return options.remote === null ? options.path : `${options.path} to ${options.remote}`;
+    case 'unix': {
+      const { path, remote, addresses } = options;
+      const socket = remote === null ? path : `${path} to ${remote}`;
+      return [socket, ...addresses].join(', ');
+    }
     case 'interface':
       return options.device;
     case 'vxlan': {

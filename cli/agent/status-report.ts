@@ -5,7 +5,7 @@ import { type Endpoint, type PeerProgress, type SaProgress, Suite } from '../../
 import type { CounterTotals } from '../../dataplane/path/counter-totals.ts';
 import { DROP_TABLE } from '../../dataplane/path/drop.ts';
 import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
-import type { NetworkSnapshot } from '../metrics-snapshot.ts';
+import type { NetworkSnapshot, RelaySnapshot } from '../metrics-snapshot.ts';
 import {
   formatSpi,
   type NetworkStatus,
@@ -31,7 +31,7 @@ export interface AgentState {
 export interface NetworkReading {
   readonly config: NetworkConfig;
   readonly mtuBytes: number;
-  /** null for one of IP packets. */
+  /** null for one of IP packets that has no ports. */
   readonly snapshot: NetworkSnapshot | null;
 }
 
@@ -108,12 +108,17 @@ function networkStatus({ config, mtuBytes, snapshot }: NetworkReading): NetworkS
     interface: config.device ? config.name : null,
     mtu: mtuBytes,
     addresses: [...config.addresses],
-    // Its own interface is one of them.
-    ports: Math.max(0, (snapshot?.ports.length ?? 0) - Number(config.device)),
+    // A switch has the network's own interface among them.
+    ports: Math.max(0, (snapshot?.ports.length ?? 0) - Number(config.device && config.mode === 'l2')),
     stations: snapshot?.switch?.stations ?? 0,
     max_stations: snapshot?.switch?.maxStations ?? 0,
     neighbours: snapshot?.neighbours ?? 0,
+    relay: relayStatus(config.relay, snapshot?.relay ?? null),
   };
+}
+
+function relayStatus(config: NetworkConfig['relay'], relay: RelaySnapshot | null): NetworkStatus['relay'] {
+  return config === null ? null : { sessions: relay?.sessions ?? 0, max_sessions: config.maxSessions };
 }
 
 function peerStatus(reading: PeerReading, nowMs: number): PeerStatus {

@@ -40,11 +40,12 @@ function networksText({ interface: own, networks }: Config): string[] {
   return networks.map((network) => `network ${network.name} (${networkText(network).join(', ')})`);
 }
 
-function networkText({ mode, vni, ports }: NetworkConfig): string[] {
+function networkText({ mode, vni, ports, relay }: NetworkConfig): string[] {
   return [
     ...(mode === 'l2' ? ['l2'] : []),
     `vni ${vni}`,
     ...(ports.length > 0 ? [count(ports.length, 'port')] : []),
+    ...(relay === null ? [] : ['relay']),
   ];
 }
 

@@ -31,7 +31,7 @@ async function showStatus(
   const { renderStatus } = await import('../status-text.ts');
   const clients =
     name === undefined ? await runningAgents(context.runDir) : [namedAgent(name, context.runDir)];
-  if (clients.length === 0) throw noAgents();
+  if (clients.length === 0) throw noAgents(context.runDir);
   const all = await Promise.all(clients.map((client) => client.status()));
   const texts = all.map((status) =>
     options.json === true ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, context.colors),

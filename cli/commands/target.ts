@@ -1,4 +1,4 @@
-/** What all commands about L2 networks ask first: which agent, and which of its networks. */
+/** What all commands about networks ask first: which agent, and which of its networks. */
 import type { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
 import type { L2Api, NetworkChoice } from '../admin-l2-api.ts';
@@ -35,16 +35,20 @@ export async function targetAgent(
   return wanted === undefined ? await onlyAgent(context.runDir) : namedAgent(wanted, context.runDir);
 }
 
-/** A question about networks, for `addReport()`. */
-export interface L2Report<T extends object> {
+/** A question about networks, for `addQuestion()`. */
+export interface Question<T extends object> {
   readonly name: string;
   readonly description: string;
-  ask(l2: L2Api, request: NetworkChoice): Promise<T>;
-  render(text: typeof import('../l2-text.ts'), report: T, colors: boolean): string;
+  ask(client: AdminClient, request: NetworkChoice): Promise<T>;
+  render(report: T, colors: boolean): Promise<string>;
 }
 
 /** Adds a command that shows something of one agent's networks. */
-export function addReport<T extends object>(parent: Command, context: CliContext, report: L2Report<T>): void {
+export function addQuestion<T extends object>(
+  parent: Command,
+  context: CliContext,
+  report: Question<T>,
+): void {
   const command = parent
     .command(report.name)
     .description(report.description)
@@ -53,11 +57,30 @@ export function addReport<T extends object>(parent: Command, context: CliContext
     .option('-j, --json', 'print JSON')
     .action(async (name: string | undefined, options: TargetOptions & { readonly json?: boolean }) => {
       const client = await targetAgent(options, context, name);
-      const answer = await report.ask(client.l2, { network: options.network });
+      const answer = await report.ask(client, { network: options.network });
       const text =
         options.json === true
           ? `${JSON.stringify(answer, null, 2)}\n`
-          : report.render(await import('../l2-text.ts'), answer, context.colors);
+          : await report.render(answer, context.colors);
       context.write(text);
     });
+}
+
+/** A question about L2 networks, for `addReport()`. */
+export interface L2Report<T extends object> {
+  readonly name: string;
+  readonly description: string;
+  ask(l2: L2Api, request: NetworkChoice): Promise<T>;
+  render(text: typeof import('../l2-text.ts'), report: T, colors: boolean): string;
+}
+
+/** `addQuestion()` about L2 networks. */
+export function addReport<T extends object>(parent: Command, context: CliContext, report: L2Report<T>): void {
+  const { name, description } = report;
+  addQuestion<T>(parent, context, {
+    name,
+    description,
+    ask: ({ l2 }, request) => report.ask(l2, request),
+    render: async (answer, colors) => report.render(await import('../l2-text.ts'), answer, colors),
+  });
 }

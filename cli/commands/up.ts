@@ -5,9 +5,11 @@ import { checkedName } from '../checked-name.ts';
 import type { CliContext } from '../cli-context.ts';
 import { CliError, Exit } from '../cli-error.ts';
 import type { Config } from '../config/types.ts';
+import type { Logger } from '../logger.ts';
 
 interface UpOptions {
   readonly config?: string;
+  readonly userspace?: boolean;
 }
 
 export function addUp(program: Command, context: CliContext): void {
@@ -16,6 +18,7 @@ export function addUp(program: Command, context: CliContext): void {
     .description('run an agent in the foreground until SIGTERM or SIGINT')
     .argument('[NAME]', 'its config is /etc/icx/NAME.toml')
     .option('-c, --config <FILE>', 'read this config')
+    .option('-u, --userspace', 'make no interfaces, which takes no privileges: ports and relays alone')
     .action((name: string | undefined, options: UpOptions) => up(name, options, context));
 }
 
@@ -24,7 +27,10 @@ async function up(name: string | undefined, options: UpOptions, context: CliCont
   const { limitFootprint } = await import('../agent/footprint.ts');
   limitFootprint();
   const { loadConfig } = await import('../config/load.ts');
-  const config = loadConfig(file);
+  const { withoutInterfaces } = await import('../config/userspace.ts');
+  const loaded = loadConfig(file);
+  const adapt = options.userspace === true ? withoutInterfaces : (config: Config) => config;
+  const config = adapt(loaded);
   if (name !== undefined && config.interface.name !== name) refuseName(name, file, config);
   const { createLogger } = await import('../logger.ts');
   const log = createLogger({
@@ -33,8 +39,20 @@ async function up(name: string | undefined, options: UpOptions, context: CliCont
     pretty: context.stderrIsTerminal,
     colors: context.colors,
   });
+  if (options.userspace === true) tellUserspace(loaded, log);
   const { runAgent } = await import('../agent/agent.ts');
-  await runAgent(config, { log, configFile: resolve(file) });
+  await runAgent(config, { log, configFile: resolve(file), adapt });
+}
+
+function tellUserspace({ networks }: Config, log: Logger): void {
+  log.info('userspace: no network has an interface');
+  for (const { name, addresses } of networks) {
+    if (addresses.length === 0) continue;
+    log.warn(
+      { network: name, addresses },
+      'userspace: addresses are ignored, there is no interface for them',
+    );
+  }
 }
 
 function configFile(name: string | undefined, options: UpOptions, context: CliContext): string {

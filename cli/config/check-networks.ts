@@ -1,6 +1,7 @@
 /** Checks each network by itself, and that no two have in common what each needs alone. */
 import type { PlacedNetwork } from './networks.ts';
 import { portsOf } from './ports.ts';
+import { hasRelay } from './relay.ts';
 import type { ConfigReader } from './section.ts';
 import { isIpv6, withoutLength } from './text-values.ts';
 import type { TomlPath } from './toml-document.ts';
@@ -108,12 +109,13 @@ function checkMtu(reader: ConfigReader, network: PlacedNetwork): void {
   );
 }
 
-function checkWithoutDevice(reader: ConfigReader, { path, config }: PlacedNetwork): void {
+function checkWithoutDevice(reader: ConfigReader, { path, inside, config }: PlacedNetwork): void {
   if (config.addresses.length > 0) {
     const hint = 'remove the address, or interface = false';
     reader.report([...path, 'address'], 'a network without interface has no address', hint);
   }
-  if (reader.tables([...path, 'port']).length > 0) return;
-  const message = `network ${config.name} has neither an interface nor a port`;
-  reader.report([...path, 'interface'], message, 'remove interface = false, or add a [[network.port]]');
+  if (reader.tables([...inside, 'port']).length > 0 || hasRelay(reader, inside)) return;
+  const message = `network ${config.name} has neither an interface nor a port nor a relay`;
+  const hint = 'remove interface = false, or add a [[network.port]] or a [network.relay]';
+  reader.report([...path, 'interface'], message, hint);
 }

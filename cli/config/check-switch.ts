@@ -1,5 +1,5 @@
 /** Checks what a network knows beforehand: its switch's stations, and its neighbours. */
-import { NETWORK_TABLES } from './network-schema.ts';
+import { L2_TABLES } from './network-schema.ts';
 import { type PlacedNetwork, reportNoPeer } from './networks.ts';
 import type { ConfigReader } from './section.ts';
 import { suggest } from './suggest.ts';
@@ -22,7 +22,7 @@ export function checkSwitch(reader: ConfigReader, network: PlacedNetwork): void 
 
 /** An l3 network sees no frames. */
 function refuseTables(reader: ConfigReader, { inside }: PlacedNetwork): void {
-  for (const table of NETWORK_TABLES.filter((name) => name !== 'port')) {
+  for (const table of L2_TABLES) {
     if (reader.valueAt([...inside, table]) === undefined) continue;
     reader.report([...inside, table], `an l3 network has no ${table}`, 'remove it, or set mode = "l2"');
   }

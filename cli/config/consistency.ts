@@ -1,6 +1,7 @@
 /** Checks what one value alone can't tell: contradictions between the parts of a config. */
 import { checkNetworks } from './check-networks.ts';
 import { checkPorts } from './check-ports.ts';
+import { checkExits, checkRelay } from './check-relay.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkSwitch } from './check-switch.ts';
 import { checkVxlan } from './check-vxlan.ts';
@@ -23,7 +24,11 @@ export function checkConsistency(
   checkRoutes(reader, networks);
   checkPorts(reader, networks);
   checkVxlan(reader, own, networks);
-  for (const network of networks) checkSwitch(reader, network);
+  for (const network of networks) {
+    checkSwitch(reader, network);
+    checkRelay(reader, network);
+  }
+  checkExits(reader, peers, networks);
 }
 
 function checkOwnPorts(reader: ConfigReader, own: InterfaceConfig, metrics: MetricsConfig | null): void {

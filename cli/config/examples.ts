@@ -114,6 +114,24 @@ remote = "/run/icx/vm1.qemu"
 mac = "52:54:00:12:34:56"
 port = "vm1"`;
 
+const GUESTS = `[interface]
+private_key_file = "/etc/icx/private.key"
+address = ["10.77.0.1/24", "fd77::1/64"]
+vni = 1
+
+[[port]]
+type = "unix"
+name = "vm1"
+path = "/run/icx/vm1.sock"
+remote = "/run/icx/vm1.qemu"
+address = ["10.77.0.9", "fd77::9"]
+
+[[peer]]
+name = "host-b"
+public_key = "what icx pubkey printed on host-b"
+endpoint = "192.0.2.2"
+allowed_ips = ["10.77.0.2/32", "fd77::2/128"]`;
+
 const VXLAN = `[interface]
 private_key_file = "/etc/icx/private.key"
 mode = "l2"
@@ -131,6 +149,31 @@ remotes = ["10.0.0.2", "10.0.0.3"]
 name = "host-b"
 public_key = "what icx pubkey printed on host-b"
 endpoint = "192.0.2.2"`;
+
+const EXIT = `[interface]
+private_key_file = "private.key"
+
+[relay]
+address = ["10.77.0.254"]
+resolver = "9.9.9.9"
+deny = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
+
+[[peer]]
+name = "host-b"
+public_key = "what icx pubkey printed on host-b"
+allowed_ips = ["10.77.0.2/32"]
+exit = "udp"`;
+
+const BEHIND_EXIT = `[interface]
+private_key_file = "/etc/icx/private.key"
+address = ["10.77.0.2/24"]
+
+[[peer]]
+name = "exit"
+public_key = "what icx pubkey printed on host-a"
+endpoint = "192.0.2.1"
+allowed_ips = ["10.77.0.254/32", "203.0.113.0/24"]
+keepalive = "25s"`;
 
 const VETH = `ip link add veth-icx type veth peer name veth-br
 ip link set veth-br master br0 up
@@ -164,9 +207,29 @@ export const CONFIG_EXAMPLES: readonly ConfigExample[] = [
     toml: MACHINES,
   },
   {
+    title: 'A virtual machine in a routed network',
+    about:
+      'A guest with addresses of its own, to which this host routes: host B has them in the allowed_ips of this host. Started like the machine above; inside, its default gateway is 169.254.1.1 (on link) and fe80::1.',
+    commands: '',
+    toml: GUESTS,
+  },
+  {
     title: 'A site with VXLAN',
     about: 'The VXLAN segment 4001 of two other hosts of this site goes on at host B.',
     commands: '',
     toml: VXLAN,
+  },
+  {
+    title: 'An exit without root: host A',
+    about:
+      'Host B reaches by UDP what host A reaches, but no private addresses; DNS by 10.77.0.254. Here, as an ordinary user:',
+    commands: 'icx up --userspace --config exit.toml',
+    toml: EXIT,
+  },
+  {
+    title: 'An exit without root: host B',
+    about: 'What is sent to 203.0.113.0/24 leaves by host A.',
+    commands: '',
+    toml: BEHIND_EXIT,
   },
 ];

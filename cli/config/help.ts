@@ -55,6 +55,7 @@ const PEER: Help<typeof PEER_FIELDS> = {
   validate_source:
     'Whether to drop packets whose outer source address is not the endpoint’s. The peer can’t move then. Default: false.',
   hybrid: 'Whether handshakes mix in ML-KEM-768; the same on both sides. Default: true.',
+  exit: '"udp" lets the peer, and what is behind it, reach what this host reaches over UDP, by the [relay] of the networks that it is in. Default: off.',
 };
 
 /** Section title as written in the file, what the section is about, and its keys. */

@@ -4,6 +4,7 @@ import {
   NETWORK_FIELDS,
   NETWORK_PEER_FIELDS,
   PORT_FIELDS,
+  RELAY_FIELDS,
   STATION_FIELDS,
   SWITCH_FIELDS,
 } from './network-schema.ts';
@@ -47,7 +48,7 @@ const UNIX: Help<typeof PORT_FIELDS.unix> = {
   mtu: 'Largest packet of the guest, if less than the network carries. Default: the MTU of the network.',
   max_stations: 'As max_stations_per_port of [switch], for this port; l2 only.',
   address:
-    'Inner addresses of the guest: what is sent to it, and what it may send from. Must be given in l3; l3 only.',
+    'Inner addresses of the guest: what is sent to it, and what it may send from. The allowed_ips of other hosts for this one must have them. Must be given in l3; l3 only.',
 };
 
 const INTERFACE: Help<typeof PORT_FIELDS.interface> = {
@@ -83,6 +84,22 @@ const STATION: Help<typeof STATION_FIELDS> = {
   peer: 'The peer that it is behind. Either port or peer must be given.',
 };
 
+const RELAY: Help<typeof RELAY_FIELDS> = {
+  enabled: 'false switches the relay off and keeps its settings. Default: true.',
+  idle_timeout:
+    'How long a session, which is a source and a destination, stays without a datagram. Default: "60s".',
+  max_sessions: 'Sessions at most; each is a socket of this host. Default: 16384.',
+  max_sessions_per_guest:
+    'Sessions of one guest at most, so that none can take the place of all. Default: 1024, or max_sessions if that is less.',
+  resolver:
+    'DNS server that gets what guests ask the address of the relay (UDP port 53). It may be one that guests do not reach themselves, like 127.0.0.53. Default: none; /etc/resolv.conf is not read.',
+  address:
+    'Addresses that the relay has inside the network, one IPv4 and one IPv6 at most: nobody else’s, and on no interface. Peers need them in the allowed_ips of this host. In l2 it is the gateway of the guests and must be given.',
+  deny: 'Destinations that guests do not reach; they win over allow.',
+  allow:
+    'Destinations that guests reach although every relay denies them: loopback, link-local, multicast and metadata addresses, the addresses of this host, and the inner addresses of its networks.',
+};
+
 const IN_NETWORK = 'Where there is [[network]], this is';
 
 /** The sections of networks, in the order of the manual page. */
@@ -90,7 +107,7 @@ export const NETWORK_HELP: readonly SectionHelp[] = [
   {
     title: '[[network]]',
     about:
-      'Without [[network]], [interface] and the sections below describe the only network of the agent. With it, each network is a section, and everything that is of one network stands in it: [interface] has no address, vni, mode, mtu and routes then, [[peer]] no allowed_ips and local_ips, and the sections below are named [network.switch], [[network.port]], [[network.neighbour]] and [[network.station]].',
+      'Without [[network]], [interface] and the sections below describe the only network of the agent. With it, each network is a section, and everything that is of one network stands in it: [interface] has no address, vni, mode, mtu and routes then, [[peer]] no allowed_ips and local_ips, and the sections below are named [network.switch], [network.relay], [[network.port]], [[network.neighbour]] and [[network.station]].',
     keys: withValues(NETWORK, NETWORK_FIELDS),
   },
   {
@@ -105,7 +122,7 @@ export const NETWORK_HELP: readonly SectionHelp[] = [
   },
   {
     title: '[[port]] type = "unix"',
-    about: `A virtual machine, by Unix datagram sockets that carry a frame a datagram, as QEMU's -netdev dgram does. ${IN_NETWORK} [[network.port]].`,
+    about: `A virtual machine, by Unix datagram sockets that carry a frame a datagram, as QEMU's -netdev dgram does. In an l3 network it is a guest, and the agent its router: its default gateway can be 169.254.1.1 and fe80::1, or any inner address that is not its own. One queue serves a network with guests, so the first port of a running one waits for a restart. ${IN_NETWORK} [[network.port]].`,
     keys: withValues(UNIX, PORT_FIELDS.unix),
   },
   {
@@ -119,6 +136,11 @@ export const NETWORK_HELP: readonly SectionHelp[] = [
     about:
       'A VXLAN segment (RFC 7348) that joins an l2 network. At least one of remotes, group and learn_remotes must be set.',
     keys: withValues(VXLAN, PORT_FIELDS.vxlan),
+  },
+  {
+    title: '[relay]',
+    about: `Lets guests reach by UDP what this host reaches, by sockets of this host and without any right of root: machines behind the ports of the network, and peers with exit = "udp". Everything else that they send to the outside is dropped. ${IN_NETWORK} [network.relay].`,
+    keys: withValues(RELAY, RELAY_FIELDS),
   },
   {
     title: '[[neighbour]]',

@@ -1,4 +1,4 @@
-/** The keys of a config's networks: their ports, members, switch and static entries. */
+/** The keys of a config's networks: their ports, members, switch, relay and static entries. */
 import { z } from 'zod';
 import { autoOr, duration, field, flag, HOUR_MS, port, text } from './field.ts';
 import { parseBindAddress, parseFileMode, parseGroup, parseMac, parseUnicast } from './network-values.ts';
@@ -16,11 +16,20 @@ const DEFAULT_TTL = 64;
 export const DEFAULT_MAX_STATIONS = 16_384;
 export const DEFAULT_MAX_STATIONS_PER_PORT = 4_096;
 const MOST_STATIONS = 1_048_576;
+const DEFAULT_IDLE_MS = 60_000;
+export const DEFAULT_MAX_SESSIONS = 16_384;
+export const DEFAULT_MAX_SESSIONS_PER_GUEST = 1_024;
+/** Each has a socket of its own. */
+const MOST_SESSIONS = 65_536;
 
 export const VNI_EXPECTED = 'a whole number from 1 to 16777215';
 export const vni = () => z.int().min(1).max(0xff_ffff);
 const stations = () =>
   field(z.int().min(1).max(MOST_STATIONS).optional(), `a whole number from 1 to ${MOST_STATIONS}`);
+const sessions = () =>
+  field(z.int().min(1).max(MOST_SESSIONS).optional(), `a whole number from 1 to ${MOST_SESSIONS}`);
+const prefixes = () =>
+  field(z.array(text(parseNetwork)).default([]), 'a list like ["192.0.2.0/24", "2001:db8::/32"]');
 const mac = () => field(text(parseMac), 'a MAC address like "02:42:ac:11:00:02"');
 const peerName = () => text(parsePeerName);
 
@@ -65,6 +74,21 @@ export const SWITCH_FIELDS = {
   max_stations_per_port: stations(),
   snooping: flag(true),
   suppress: flag(true),
+} as const;
+
+/** `[relay]`, `[network.relay]` */
+export const RELAY_FIELDS = {
+  enabled: flag(true),
+  idle_timeout: field(
+    duration(1000, 24 * HOUR_MS, '"1s" to "24h"').default(DEFAULT_IDLE_MS),
+    'a duration like "60s"',
+  ),
+  max_sessions: sessions(),
+  max_sessions_per_guest: sessions(),
+  resolver: field(text(parseUnicast).optional(), 'an IPv4 or IPv6 address'),
+  address: field(z.array(text(parseUnicast)).default([]), 'a list like ["10.77.0.254", "fd77::fe"]'),
+  deny: prefixes(),
+  allow: prefixes(),
 } as const;
 
 /** `[[neighbour]]`, `[[network.neighbour]]` */
@@ -115,5 +139,8 @@ export const PORT_FIELDS = {
   },
 } as const;
 
+/** Tables of l2 networks alone. */
+export const L2_TABLES = ['switch', 'neighbour', 'station'] as const;
+
 /** Tables that stand in a network, and, where there is one network only, at the top. */
-export const NETWORK_TABLES = ['port', 'switch', 'neighbour', 'station'] as const;
+export const NETWORK_TABLES = ['port', 'relay', ...L2_TABLES] as const;

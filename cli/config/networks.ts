@@ -11,6 +11,7 @@ import {
 } from './network-schema.ts';
 import { type Membership, membership, type PlacedPeer } from './peers.ts';
 import { type PlacedPort, readPorts } from './ports.ts';
+import { readRelay } from './relay.ts';
 import type { ONLY_NETWORK_FIELDS } from './schema.ts';
 import type { ConfigReader, SectionValues } from './section.ts';
 import { suggest } from './suggest.ts';
@@ -87,6 +88,7 @@ function readTables(
     peers: place.members.map((member) => member.config),
     ports,
     switch: values.mode === 'l2' ? settings : null,
+    relay: readRelay(reader, inside),
     neighbours: reader.tables([...inside, 'neighbour']).map((path) => {
       const { ip = '', mac = '', peer = null } = reader.section(path, NEIGHBOUR_FIELDS);
       return { ip, mac, peer };

@@ -71,6 +71,7 @@ function readPeer(
     rxRateLimitPps: values.rx_rate_limit ?? 0,
     validateSource: values.validate_source ?? false,
     hybrid: values.hybrid ?? true,
+    exit: values.exit ?? null,
   };
 }
 

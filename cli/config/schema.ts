@@ -85,6 +85,7 @@ export const HOST_FIELDS = {
   rx_rate_limit: field(z.int().min(0).max(0xffff_ffff).default(0), 'packets per second, 0 for no limit'),
   validate_source: flag(false),
   hybrid: flag(true),
+  exit: field(z.enum(['udp']).optional(), '"udp"'),
 } as const;
 
 /** `[[peer]]` of a config without `[[network]]`. */

@@ -81,6 +81,8 @@ export interface PeerConfig {
   readonly validateSource: boolean;
   /** Whether handshakes mix in ML-KEM-768. */
   readonly hybrid: boolean;
+  /** What it may use this host as an exit for, in networks with a relay; null is nothing. */
+  readonly exit: 'udp' | null;
 }
 
 export interface EndpointConfig {
@@ -107,6 +109,8 @@ export interface NetworkConfig {
   readonly ports: readonly PortConfig[];
   /** null in l3. */
   readonly switch: SwitchConfig | null;
+  /** null where there is none, or it is switched off. */
+  readonly relay: RelayConfig | null;
   readonly neighbours: readonly NeighbourConfig[];
 }
 
@@ -121,6 +125,25 @@ export interface SwitchConfig {
   /** Whether ARP requests and neighbour solicitations are answered here where the answer is known. */
   readonly suppress: boolean;
   readonly stations: readonly StationConfig[];
+}
+
+/**
+ * Guests' UDP datagrams leave by sockets of this host. Where several say something of a destination:
+ * `deny`, then `allow`, then the denials that every relay has.
+ */
+export interface RelayConfig {
+  /** How long a session stays without a datagram. */
+  readonly idleTimeoutMs: number;
+  readonly maxSessions: number;
+  /** At most `maxSessions`. */
+  readonly maxSessionsPerGuest: number;
+  /** Where DNS to one of `addresses` goes; null where it goes nowhere. */
+  readonly resolver: string | null;
+  /** Of the relay itself inside the network; one a family at most, one at least in l2. */
+  readonly addresses: readonly string[];
+  /** CIDR text without host bits, as `allow`. */
+  readonly deny: readonly string[];
+  readonly allow: readonly string[];
 }
 
 /** A station that is not learned; exactly one of port and peer is set. */

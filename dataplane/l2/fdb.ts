@@ -40,7 +40,7 @@ export interface FdbOptions {
   readonly maxEntries?: number;
   /** An entry that was not seen for longer is as good as none. */
   readonly ageingMs?: number;
-  /** Moves of one station within `moveWindowMs` of its first. */
+  /** Moves of one station within `moveWindowMs` of its first, 1 or more. */
   readonly maxMoves?: number;
   readonly moveWindowMs?: number;
 }
@@ -67,8 +67,8 @@ export class Fdb {
   readonly #ports = new StationPorts();
   readonly #counts = new FdbCounts();
   /**
-   * Changes whenever an entry comes, goes or changes its port: slots and ports that were found
-   * before are then no longer true.
+   * Changes whenever an entry goes or changes its port: slots and ports that were found before are
+   * then no longer true.
    */
   version = 0;
   /** Slot of the source that learn() saw last; NO_SLOT when it is not known behind its port. */
@@ -82,6 +82,7 @@ export class Fdb {
     if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > MAX_ENTRIES) {
       throw new RangeError(`A forwarding database of ${maxEntries} entries: expected 1 to ${MAX_ENTRIES}`);
     }
+    if (!(maxMoves >= 1)) throw new RangeError(`A limit of ${maxMoves} moves: expected 1 or more`);
     this.#maxEntries = maxEntries;
     this.#ageingMs = ageingMs;
     this.#maxMoves = maxMoves;
@@ -122,6 +123,15 @@ export class Fdb {
     return Learn.known;
   }
 
+  /** Whether learn() would not have the frame dropped; learns and counts nothing. */
+  admits(view: DataView, macAt: number, port: number): boolean {
+    const hi = view.getUint16(macAt);
+    const lo = view.getInt32(macAt + 2);
+    if ((hi & GROUP_BIT) !== 0 || (hi | lo) === 0) return false;
+    const slot = this.#table.find(hi, lo);
+    return slot === NO_SLOT || !this.#table.isStatic(slot) || this.#table.port(slot) === port;
+  }
+
   /** @returns the port that a station is behind, NO_PORT when that is not known. */
   lookup(view: DataView, macAt: number, nowMs: number): number {
     const slot = this.#table.find(view.getUint16(macAt), view.getInt32(macAt + 2));
@@ -157,7 +167,6 @@ export class Fdb {
     this.remove(mac);
     if (this.#table.size >= this.#maxEntries) this.#removeOldest();
     this.#table.setStatic(this.#table.insert(high, low, port));
-    this.version = (this.version + 1) | 0;
   }
 
   /** Removes one entry, learned or static. @returns whether there was one. */
@@ -216,9 +225,7 @@ export class Fdb {
     const former = this.#table.port(slot);
     if (!this.#ports.learns(port)) return Learn.notLearning;
     if (port !== former && !this.#ports.hasRoom(port)) return this.#refuse(Learn.portCap, Count.portCap);
-    this.#ports.count(former, -1);
-    this.#table.setPort(slot, port);
-    this.#table.setSeen(slot, nowMs);
+    this.#relocate(slot, port, nowMs);
     this.#table.setMoves(slot, 0);
     this.#counts.add(Count.aged, 1);
     return this.#settle(slot, port, Learn.learned, Count.learned);
@@ -235,10 +242,15 @@ export class Fdb {
     if (!this.#ports.hasRoom(port)) return this.#refuse(Learn.portCap, Count.portCap);
     if (!isWithin) table.setMovingSince(slot, nowMs);
     table.setMoves(slot, isWithin ? table.moves(slot) + 1 : 1);
-    this.#ports.count(table.port(slot), -1);
-    table.setPort(slot, port);
-    table.setSeen(slot, nowMs);
+    this.#relocate(slot, port, nowMs);
     return this.#settle(slot, port, Learn.moved, Count.moved);
+  }
+
+  #relocate(slot: number, port: number, nowMs: number): void {
+    this.#ports.count(this.#table.port(slot), -1);
+    this.#table.setPort(slot, port);
+    this.#table.setSeen(slot, nowMs);
+    this.version = (this.version + 1) | 0;
   }
 
   #meetStatic(slot: number, port: number): Learn {
@@ -247,10 +259,10 @@ export class Fdb {
     return Learn.known;
   }
 
+  /** Counts a station that its port has from now on. */
   #settle(slot: number, port: number, outcome: Learn, column: Count): Learn {
     this.#ports.count(port, 1);
     this.#counts.add(column, 1);
-    this.version = (this.version + 1) | 0;
     this.sourceSlot = slot;
     return outcome;
   }

@@ -131,7 +131,7 @@ export class GroupTable {
     return true;
   }
 
-  /** Lets a port's wish for a group end `lifetimeMs` from now if it would last longer. */
+  /** Lets a port's wish for a group end `lifetimeMs` from now if it would last longer; NO_GROUP is wanted by none. */
   curtail(group: number, port: number, nowMs: number, lifetimeMs: number): void {
     const member = this.#memberAt(group, port);
     if (member === NONE) return;

@@ -36,8 +36,7 @@ export class MacTable {
   readonly #times: Float64Array;
   readonly #mask: number;
   readonly #shift: number;
-  readonly #key0: number;
-  readonly #key1: number;
+  readonly #key: number;
   #size = 0;
 
   /**
@@ -51,8 +50,7 @@ export class MacTable {
     this.#times = new Float64Array(this.capacity * TIMES);
     this.#mask = this.capacity - 1;
     this.#shift = 32 - log2;
-    this.#key0 = mix(seed | 0);
-    this.#key1 = mix(this.#key0 ^ 0x9e37_79b9);
+    this.#key = mix(seed | 0);
   }
 
   get size(): number {
@@ -157,11 +155,11 @@ export class MacTable {
   }
 
   /**
-   * Where the search for an address begins. The second key goes in between the two halves: without
-   * it addresses that collide under one seed would collide under every other.
+   * Where the search for an address begins. The key goes in first: behind either half it would leave
+   * addresses that collide under one seed to collide under every other.
    */
   #home(hi: number, lo: number): number {
-    return mix(mix(lo ^ this.#key0) ^ hi ^ this.#key1) >>> this.#shift;
+    return mix(mix(lo ^ this.#key) ^ hi) >>> this.#shift;
   }
 
   #copy(from: number, to: number): void {

@@ -77,8 +77,7 @@ export class Membership {
   /** Others on the port may stay, so it is served until the querier had time to ask them. */
   leave(scope: number, view: DataView, groupAt: number, words: number, port: number, nowMs: number): void {
     this.#add(Count.leaves);
-    const group = this.#table.find(scope, view, groupAt, words);
-    if (group !== NO_GROUP) this.#table.curtail(group, port, nowMs, LEAVE_MS);
+    this.#table.curtail(this.#table.find(scope, view, groupAt, words), port, nowMs, LEAVE_MS);
   }
 
   /** A message was not to be used. */

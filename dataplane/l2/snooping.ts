@@ -1,7 +1,7 @@
 /**
  * IGMP and MLD snooping: which ports a multicast frame has to go to.
  *
- * 1. What lies behind the tags is IPv4 or IPv6, or it is flooded.           wire/vlan.ts
+ * 1. What lies behind the tags is IPv4 or IPv6, or it is flooded.           wire/ethernet.ts
  * 2. A query makes its port a router port and is flooded.                   l2/igmp-snooper.ts, mld-snooper.ts
  * 3. A report or leave changes who wants a group and goes to router ports.  l2/membership.ts
  * 4. Other packets to a group that someone wants go to who wants it and to router ports.
@@ -11,10 +11,9 @@
  *
  * @see RFC 4541
  */
-import { EtherType } from '../wire/ethernet.ts';
+import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
-import { createFramePayload, findPayload } from '../wire/vlan.ts';
 import { NO_GROUP } from './group-table.ts';
 import { IgmpSnooper, V4_WORDS } from './igmp-snooper.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
@@ -29,7 +28,6 @@ export class Snooping {
   readonly membership: Membership;
   readonly #igmp: IgmpSnooper;
   readonly #mld: MldSnooper;
-  readonly #payload = createFramePayload();
   /** Groups of `membership` that the frame goes to which inspect() saw last; NO_GROUP for none. */
   group = NO_GROUP;
   routers = NO_GROUP;
@@ -49,15 +47,17 @@ export class Snooping {
    * @returns    whether it goes to `group` and `routers` alone; else it is to be flooded.
    */
   inspect(view: DataView, at: number, len: number, port: number, nowMs: number): boolean {
-    const payload = this.#payload;
-    if (!findPayload(view, at, len, payload)) return false;
-    const { type, vlan, at: ipAt } = payload;
+    const typeAt = ethernet.typeAt(view, at, len);
+    if (typeAt < 0) return false;
+    const type = view.getUint16(typeAt);
+    const vlan = ethernet.vlanOf(view, at, typeAt);
+    const ipAt = typeAt + ethernet.TYPE_LEN;
     const ipLen = at + len - ipAt;
-    if (type === EtherType.ipv4) {
+    if (type === ethernet.EtherType.ipv4) {
       const verdict = this.#igmp.inspect(view, ipAt, ipLen, vlan, port, nowMs);
       return this.#select(verdict, vlan, view, ipAt + ipv4.DESTINATION_AT, V4_WORDS, nowMs);
     }
-    if (type === EtherType.ipv6) {
+    if (type === ethernet.EtherType.ipv6) {
       const scope = vlan | V6_SCOPE;
       const verdict = this.#mld.inspect(view, ipAt, ipLen, scope, port, nowMs);
       return this.#select(verdict, scope, view, ipAt + ipv6.DESTINATION_AT, V6_WORDS, nowMs);

@@ -28,10 +28,10 @@ export class StationPorts {
       this.#fields = grown;
     }
     this.#fields[port * FIELDS + STATE] = learns ? LEARNS : LEARNS_NOT;
-    this.#fields[port * FIELDS + STATIONS] = 0;
     this.#fields[port * FIELDS + MAX_STATIONS] = maxStations;
   }
 
+  /** Removes a port that has no stations left. */
   remove(port: number): void {
     if (this.has(port)) this.#fields[port * FIELDS + STATE] = ABSENT;
   }

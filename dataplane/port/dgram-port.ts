@@ -46,7 +46,8 @@ export class DgramCounts extends FrameCounts {
 /** Owned by one worker. */
 export class DgramPort implements FramePort {
   readonly fd: number;
-  readonly hasOffloads = false;
+  readonly givesSupers = false;
+  readonly takesSupers = false;
   readonly frameAt: number;
   readonly counts = new DgramCounts();
   /** Only a port that is an end of a pair can be. */

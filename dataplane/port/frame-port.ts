@@ -37,8 +37,10 @@ export interface PortCounts {
 /** One port, owned by one worker. */
 export interface FramePort {
   readonly fd: number;
-  /** Whether frames carry a virtio_net_hdr in front: they may be super-frames, and may lack checksums. */
-  readonly hasOffloads: boolean;
+  /** Whether received frames have a virtio_net_hdr in front: they may be super-frames, and may lack checksums. */
+  readonly givesSupers: boolean;
+  /** Whether such frames may be sent as they are. */
+  readonly takesSupers: boolean;
   /** Offset of the frame that `receive` gave (all ports of a worker share the buffer). */
   readonly frameAt: number;
   /**
@@ -54,7 +56,7 @@ export interface FramePort {
   receive(): number;
   /** Sends a complete frame; the 10 bytes before it may be overwritten. Never blocks. @returns Whether it was taken. */
   transmit(at: number, len: number): boolean;
-  /** As `transmit` for a super-frame with its virtio_net_hdr in the 10 bytes before; only where hasOffloads. */
+  /** As `transmit` for a super-frame with its virtio_net_hdr in the 10 bytes before; only where takesSupers. */
   transmitSuper(at: number, len: number): boolean;
   readonly counts: PortCounts;
 }

@@ -32,7 +32,8 @@ const ADDRESSES_LEN = 12;
 /** Owned by one worker. */
 export class PacketPort implements FramePort {
   readonly fd: number;
-  readonly hasOffloads = true;
+  readonly givesSupers = true;
+  readonly takesSupers = true;
   readonly counts = new FrameCounts();
   frameAt: number;
   isClosed = false;

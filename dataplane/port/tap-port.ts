@@ -12,7 +12,8 @@ export interface TapSpec {
 /** Owned by one worker. The kernel gives and takes whole frames only, of sizes that the interface allows. */
 export class TapPort implements FramePort {
   readonly fd: number;
-  readonly hasOffloads = true;
+  readonly givesSupers = true;
+  readonly takesSupers = true;
   readonly frameAt: number;
   readonly counts = new FrameCounts();
   isClosed = false;

@@ -40,6 +40,8 @@ export interface VxlanPortSpec {
   readonly maxRemotes: number;
   /** Stations whose VTEP is remembered. */
   readonly maxStations: number;
+  /** Longest packet that the network takes whole; TCP in longer ones is given as super-frames. */
+  readonly mtuBytes: number;
 }
 
 /** What the ports of one socket share. */
@@ -74,7 +76,8 @@ export class VxlanPort implements FramePort {
   readonly vni: number;
   /** The socket, which ports share: its owner polls it. */
   readonly fd: number;
-  readonly hasOffloads = false;
+  readonly givesSupers = true;
+  readonly takesSupers = false;
   readonly frameAt: number;
   /** Sent frames count once for each VTEP or group that they went to. */
   readonly counts = new FrameCounts();
@@ -88,6 +91,7 @@ export class VxlanPort implements FramePort {
   readonly #group: Uint32Array | null;
   readonly #learns: boolean;
   readonly #maxRemotes: number;
+  readonly mtuBytes: number;
   /** Places of the VTEPs that frames for all go to. */
   #flood: readonly number[] = [];
 
@@ -97,6 +101,7 @@ export class VxlanPort implements FramePort {
     this.vni = spec.vni;
     this.fd = output.socket.fd;
     this.frameAt = output.frameAt;
+    this.mtuBytes = spec.mtuBytes;
     this.#context = context;
     this.#output = output;
     this.#learns = spec.learnRemotes || spec.group !== null;

@@ -12,13 +12,13 @@ import { randomFillSync } from 'node:crypto';
 import { Arena } from '../io/arena.ts';
 import { memcpy } from '../io/libc.ts';
 import { HEADER_LEN as ETHERNET_LEN } from '../wire/ethernet.ts';
-import { completeChecksum } from '../wire/partial-checksum.ts';
 import { createUpperLayer } from '../wire/upper-layer.ts';
 import * as vxlan from '../wire/vxlan.ts';
 import { KEYED_HASH_SEED_WORDS } from './keyed-hash.ts';
 import { UdpReceiver } from './udp-receiver.ts';
 import { type SendEvents, type SendResult, UdpSender } from './udp-sender.ts';
 import { VxlanError } from './vxlan-error.ts';
+import { prepareFrame } from './vxlan-frame.ts';
 import { MAX_FRAME_LEN, Refusal, type VxlanOutput, VxlanPort, type VxlanPortSpec } from './vxlan-port.ts';
 import type { VxlanSocket } from './vxlan-socket.ts';
 
@@ -59,6 +59,8 @@ export class VxlanTunnels implements SendEvents {
   readonly #byVni = new Map<number, VxlanPort>();
   /** By the number that the sender gives back. */
   readonly #ports: (VxlanPort | null)[] = [];
+  /** The oldest port counts what is dropped before it is known to be of one: somebody has to show it. */
+  #first: VxlanPort | null = null;
   readonly #upper = createUpperLayer();
   /** What the receiver gave and nobody took yet: offset of the next datagram, and the end. */
   #offset = 0;
@@ -67,7 +69,7 @@ export class VxlanTunnels implements SendEvents {
 
   /**
    * @param frames Memory of the worker: frames to send lie in it, received ones are copied to it.
-   * @param frameAt Multiple of 8, with VXLAN_FRAME_SPACE bytes behind.
+   * @param frameAt Multiple of 8, with room for a virtio_net_hdr before it and VXLAN_FRAME_SPACE bytes behind.
    * @param seed KEYED_HASH_SEED_WORDS words, random but in tests.
    */
   constructor(
@@ -119,6 +121,7 @@ export class VxlanTunnels implements SendEvents {
     const port = new VxlanPort(spec, context, this.#output);
     this.#ports[context] = port;
     this.#byVni.set(vni, port);
+    this.#first ??= port;
     return port;
   }
 
@@ -129,6 +132,7 @@ export class VxlanTunnels implements SendEvents {
     this.flush();
     port.close();
     this.#byVni.delete(vni);
+    if (this.#first === port) this.#first = this.#byVni.values().next().value ?? null;
     this.#ports[this.#ports.indexOf(port)] = null;
     if (this.lastPort === port) this.lastPort = null;
     return true;
@@ -186,32 +190,29 @@ export class VxlanTunnels implements SendEvents {
   #open(at: number, len: number, nowMs: number): number {
     const { view } = this.#arena;
     const frameLen = len - vxlan.HEADER_LEN;
-    if (frameLen < 0) return this.#drop(VxlanDrop.truncated);
-    if (!vxlan.hasVni(view, at)) return this.#drop(VxlanDrop.badFlags);
+    if (frameLen < 0) return this.#drop(VxlanDrop.truncated, this.#first);
+    if (!vxlan.hasVni(view, at)) return this.#drop(VxlanDrop.badFlags, this.#first);
     const port = this.#byVni.get(vxlan.vni(view, at));
-    if (port === undefined) return this.#drop(VxlanDrop.unknownVni);
-    if (frameLen < ETHERNET_LEN) {
-      port.counts.rxDropped++;
-      return this.#drop(VxlanDrop.truncated);
-    }
+    if (port === undefined) return this.#drop(VxlanDrop.unknownVni, this.#first);
+    if (frameLen < ETHERNET_LEN) return this.#drop(VxlanDrop.truncated, port);
     const frameAt = at + vxlan.HEADER_LEN;
     const refusal = port.accept(view, this.#receiver.sourceAt, frameAt, nowMs);
     if (refusal !== Refusal.none) {
-      port.counts.rxDropped++;
-      return this.#drop(
-        refusal === Refusal.unknownRemote ? VxlanDrop.unknownRemote : VxlanDrop.tooManyRemotes,
-      );
+      const isUnknown = refusal === Refusal.unknownRemote;
+      return this.#drop(isUnknown ? VxlanDrop.unknownRemote : VxlanDrop.tooManyRemotes, port);
     }
     this.lastPort = port;
     memcpy(this.#frames.base + this.frameAt, this.#arena.base + frameAt, frameLen);
-    completeChecksum(this.#frames.view, this.frameAt, frameLen, this.#upper);
+    prepareFrame(this.#frames.view, this.frameAt, frameLen, port.mtuBytes, this.#upper);
     port.counts.rxFrames++;
     port.counts.rxBytes += frameLen;
     return frameLen;
   }
 
-  #drop(reason: VxlanDrop): 0 {
+  /** @param port Whose it was, or the one that counts what is nobody's. */
+  #drop(reason: VxlanDrop, port: VxlanPort | null): 0 {
     this.drops[reason] = (this.drops[reason] ?? 0) + 1;
+    if (port !== null) port.counts.rxDropped++;
     return 0;
   }
 }

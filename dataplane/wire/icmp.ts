@@ -18,6 +18,9 @@ const V4_UNREACHABLE = 3;
 const V4_FRAGMENTATION_NEEDED = 4;
 /** @see RFC 4443 §3.2 */
 const V6_PACKET_TOO_BIG = 2;
+/** Time exceeded, on the way. @see RFC 792, RFC 4443 §3.3 */
+const V4_TIME_EXCEEDED = 11;
+const V6_TIME_EXCEEDED = 3;
 const V6_REDIRECT = 137;
 /** ICMPv6 types from here on are informational. @see RFC 4443 §2.1 */
 const V6_FIRST_INFORMATIONAL = 128;
@@ -98,6 +101,24 @@ export function writeIcmpError(
   return ipVersion(view, packetAt) === 4
     ? writeV4(view, packetAt, packetLen, type, code, word, sourceAt, outAt)
     : writeV6(view, packetAt, packetLen, type, code, word, sourceAt, outAt);
+}
+
+/**
+ * Writes the ICMP "time exceeded" that answers a packet without a hop left. Parameters and result are
+ * those of `writePacketTooBig`.
+ *
+ * @see RFC 1812 §5.3.1, RFC 4443 §3.3
+ */
+export function writeTimeExceeded(
+  view: DataView,
+  packetAt: number,
+  packetLen: number,
+  sourceAt: number,
+  outAt: number,
+): number {
+  if (!checkPacket(view, packetAt, packetLen)) return 0;
+  const type = ipVersion(view, packetAt) === 4 ? V4_TIME_EXCEEDED : V6_TIME_EXCEEDED;
+  return writeIcmpError(view, packetAt, packetLen, type, 0, 0, sourceAt, outAt);
 }
 
 function writeV4(

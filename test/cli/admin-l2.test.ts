@@ -8,8 +8,9 @@ import type { AgentApi } from '../../cli/admin-api.ts';
 import { AdminClient, socketPath } from '../../cli/admin-client.ts';
 import type { L2Api } from '../../cli/admin-l2-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
-import { noL2Network } from '../../cli/agent/l2-networks.ts';
+import { L2, noNetwork } from '../../cli/agent/l2-networks.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from './fake-l2.ts';
+import { fakeRelay } from './fake-relay.ts';
 
 const MAC = '02:42:ac:11:00:02';
 const UNIX = { type: 'unix', name: 'vm1', path: '/run/vm1.sock' } as const;
@@ -34,6 +35,7 @@ beforeEach(async () => {
     get l2() {
       return l2;
     },
+    relay: fakeRelay(),
   };
   socket = await openAdminSocket({ info: { interface: 'icx0', pid: 1, version: '0' }, api, dir });
 });
@@ -81,7 +83,7 @@ describe('AdminClient.l2', () => {
   });
 
   test('brings the errors of the agent with code and hint', async () => {
-    l2 = { ...l2, fdbShow: () => Promise.reject(noL2Network()) };
+    l2 = { ...l2, fdbShow: () => Promise.reject(noNetwork(L2)) };
     await expect(new AdminClient('icx0', dir).l2.fdbShow({})).rejects.toMatchObject({
       code: 'ERR_ICX_NO_L2',
       message: 'no L2 network',

@@ -20,6 +20,7 @@ import { AdminError } from '../../cli/admin-error.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import { ConfigError } from '../../cli/config/config-error.ts';
 import { fakeL2 } from './fake-l2.ts';
+import { fakeRelay } from './fake-relay.ts';
 import { sampleStatus } from './sample-status.ts';
 
 const INFO = { interface: 'icx0', pid: 4711, version: '0.1.0' };
@@ -53,6 +54,7 @@ function api(changes: Partial<AgentApi> = {}): AgentApi {
     },
     down: () => calls.push(['down']),
     l2: fakeL2(),
+    relay: fakeRelay(),
     ...changes,
   };
 }

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SHELLS } from '../../cli/completion.ts';
 import { FakeCli } from './fake-context.ts';
 
@@ -28,9 +28,18 @@ async function bashOffers(...words: string[]): Promise<string[]> {
 }
 
 describe('icx completion bash', () => {
+  test('offers the agents of an ordinary user too', async () => {
+    const own = join(cli.dir, 'own', 'icx');
+    mkdirSync(own, { recursive: true });
+    writeFileSync(join(own, 'icx9.sock'), '');
+    vi.stubEnv('XDG_RUNTIME_DIR', join(cli.dir, 'own'));
+    expect(await bashOffers('status', '')).toEqual(['icx7', 'icx9']);
+    vi.unstubAllEnvs();
+  });
+
   test.each([
     [['sta'], ['status']],
-    [['re'], ['rekey', 'reload']],
+    [['re'], ['rekey', 'reload', 'relay']],
     [['--v'], ['--version']],
     [['status', '--j'], ['--json']],
     [['status', 'ic'], ['icx7']],
@@ -68,6 +77,8 @@ describe('icx completion bash', () => {
     ],
     [['port', 'add', '--path', 'icx8'], ['icx8.toml']],
     [['neigh', 'show', '--j'], ['--json']],
+    [['relay', ''], ['list']],
+    [['relay', 'list', '-i', ''], ['icx7']],
     [['nothing', ''], []],
   ])('offers for %j: %j', async (words, offers) => expect(await bashOffers(...words)).toEqual(offers));
 });

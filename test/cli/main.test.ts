@@ -9,6 +9,7 @@ import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import type { Status } from '../../cli/status-schema.ts';
 import { MAIN, requireDist } from '../support/dist.ts';
 import { fakeL2 } from './fake-l2.ts';
+import { fakeRelay } from './fake-relay.ts';
 import { sampleStatus } from './sample-status.ts';
 
 const PEERS = 1_000;
@@ -36,6 +37,7 @@ describe('main', () => {
         plan: never,
         down: () => {},
         l2: fakeL2(),
+        relay: fakeRelay(),
       },
       dir,
     });

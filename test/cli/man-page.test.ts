@@ -8,6 +8,7 @@ import {
   NETWORK_FIELDS,
   NETWORK_PEER_FIELDS,
   PORT_FIELDS,
+  RELAY_FIELDS,
   STATION_FIELDS,
   SWITCH_FIELDS,
 } from '../../cli/config/network-schema.ts';
@@ -24,6 +25,7 @@ const SECTIONS = [
   NETWORK_PEER_FIELDS,
   SWITCH_FIELDS,
   ...Object.values(PORT_FIELDS),
+  RELAY_FIELDS,
   NEIGHBOUR_FIELDS,
   STATION_FIELDS,
 ];
@@ -82,7 +84,7 @@ describe('icx man', () => {
   test('writes all pages to a directory', async () => {
     const dir = join(cli.dir, 'man');
     expect(await cli.run(['man', '--dir', dir])).toEqual({ exit: 0, stdout: '', stderr: '' });
-    expect(readdirSync(join(dir, 'man1'))).toHaveLength(16);
+    expect(readdirSync(join(dir, 'man1'))).toHaveLength(17);
     expect(readdirSync(join(dir, 'man5'))).toEqual(['icx.toml.5']);
     expect(readFileSync(join(dir, 'man1/icx-rekey.1'), 'utf8')).toBe(
       (await cli.run(['man', 'rekey'])).stdout,

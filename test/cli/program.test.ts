@@ -20,6 +20,7 @@ const COMMANDS = [
   'fdb',
   'port',
   'neigh',
+  'relay',
   'genkey',
   'pubkey',
   'genpsk',
@@ -58,11 +59,14 @@ describe('run()', () => {
     expect(stderr).toContain('Usage: icx');
   });
 
-  test.each(['fdb', 'port', 'neigh'])('shows help on stderr and fails with %s alone', async (group) => {
-    const { exit, stdout, stderr } = await cli.run([group]);
-    expect([exit, stdout]).toEqual([2, '']);
-    expect(stderr).toContain(`Usage: icx ${group}`);
-  });
+  test.each(['fdb', 'port', 'neigh', 'relay'])(
+    'shows help on stderr and fails with %s alone',
+    async (group) => {
+      const { exit, stdout, stderr } = await cli.run([group]);
+      expect([exit, stdout]).toEqual([2, '']);
+      expect(stderr).toContain(`Usage: icx ${group}`);
+    },
+  );
 
   test.each([
     ['an unknown command', ['statsu'], "icx: unknown command 'statsu' (Did you mean status?);"],

@@ -1,5 +1,10 @@
 /** Readings for tests of the metrics. */
-import type { MetricsSnapshot, NetworkSnapshot, PeerSnapshot } from '../../cli/metrics-snapshot.ts';
+import type {
+  MetricsSnapshot,
+  NetworkSnapshot,
+  PeerSnapshot,
+  RelaySnapshot,
+} from '../../cli/metrics-snapshot.ts';
 
 export const PEER: PeerSnapshot = {
   name: 'host-b',
@@ -51,9 +56,31 @@ export const L2_NETWORK: NetworkSnapshot = {
       txDropped: 6,
     },
   ],
+  relay: null,
 };
 
-export const L3_NETWORK: NetworkSnapshot = { ...L2_NETWORK, network: 'icx9', vni: 9, switch: null };
+export const L3_NETWORK: NetworkSnapshot = {
+  ...L2_NETWORK,
+  network: 'icx9',
+  vni: 9,
+  switch: null,
+  ports: L2_NETWORK.ports.map((port) => ({
+    ...port,
+    drops: { rx: { inner_source: 3 }, tx: { too_large: 4 } },
+  })),
+};
+
+export const RELAY: RelaySnapshot = {
+  sessions: 3,
+  opened: 10,
+  expired: 5,
+  evicted: 2,
+  refused: { denied: 4, no_exit: 0 },
+  txDatagrams: 100,
+  txBytes: 1_000,
+  rxDatagrams: 200,
+  rxBytes: 20_000,
+};
 
 export function snapshot(changes: Partial<MetricsSnapshot> = {}): MetricsSnapshot {
   return {

@@ -79,6 +79,7 @@ export function sampleStatus(): Status {
         stations: 0,
         max_stations: 0,
         neighbours: 0,
+        relay: null,
       },
     ],
     totals: {

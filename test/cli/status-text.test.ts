@@ -132,6 +132,20 @@ ${quietPeer('lost')}
     expect(text.match(/^ {2}mtu:/gm)).toHaveLength(1);
   });
 
+  test.each<[string, Partial<NetworkStatus>, string]>([
+    ['without interface', { interface: null }, '  interface: (none)\n'],
+    ['with a relay', { relay: { sessions: 3, max_sessions: 9 } }, '  relay: 3 of at most 9 sessions\n'],
+  ])('has a block for one L3 network %s', (_, changes, line) => {
+    const { networks = [], ...status } = sampleStatus();
+    const text = renderStatus(
+      { ...status, networks: networks.map((one) => ({ ...one, ...changes })) },
+      false,
+    );
+    expect(text).toContain('network: icx0\n');
+    expect(text).toContain(line);
+    expect(text.match(/^ {2}addresses:/gm)).toHaveLength(1);
+  });
+
   test('tells ports and neighbours of an L3 network that has some', () => {
     const { networks = [], ...status } = severalNetworks();
     const both = networks.map((network) => ({ ...network, mode: 'l3' as const }));

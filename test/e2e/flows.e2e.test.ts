@@ -35,7 +35,10 @@ describeHosts('flows over several queues', () => {
     for (const directory of directories) directory.remove();
   });
 
-  function addHosts(label: string): readonly [Namespace, Namespace] {
+  let tries = 0;
+  /** Another name for every try. */
+  function addHosts(test: string): readonly [Namespace, Namespace] {
+    const label = `${test}${tries++}`;
     return [lab.addHost(`a${label}`), lab.addHost(`b${label}`)];
   }
 
@@ -157,6 +160,11 @@ describeHosts('flows over several queues', () => {
       copyTcp(hosts[1], hosts[0], i % 2 === 0 ? overlay6(0) : overlay4(0), 10_000_000, 7_200 + i),
     ]);
     for (const copied of await Promise.all(copies.flat())) expect(copied.intact).toBe(true);
-    for (const host of hosts) expect(await tcpCount(host, 'TCPOFOQueue')).toBe(0);
+    // A busy machine loses packets, and ours are told to slow down by a loss: those come late, but in order.
+    for (const host of hosts) {
+      for (const sign of ['TCPSACKReorder', 'TCPTSReorder']) {
+        expect({ sign, count: await tcpCount(host, sign) }).toEqual({ sign, count: 0 });
+      }
+    }
   });
 });

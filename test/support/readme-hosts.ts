@@ -33,11 +33,10 @@ export async function readmeHosts(
   return [a, b];
 }
 
-/** The TOML blocks of the README that are configs of hosts. */
+/** The TOML blocks of the README that are `/etc/icx/icx0.toml` of a host. */
 function configs(): string[] {
-  const blocks = [...readFileSync(README, 'utf8').matchAll(/```toml\n(.*?)```/gs)].map(
-    ([, toml = '']) => toml,
-  );
+  const named = /^Host [AB] [^\n]*`\/etc\/icx\/icx0\.toml`:\n\n```toml\n(.*?)```/gms;
+  const blocks = [...readFileSync(README, 'utf8').matchAll(named)].map(([, toml = '']) => toml);
   if (blocks.length !== 2) throw new Error(`README.md has ${blocks.length} configs, expected 2`);
   return blocks;
 }

@@ -1,6 +1,6 @@
 /** Stations on Unix datagram sockets, where virtual machines would be: they return, ask or attack. */
 import { LineProcess } from './child.ts';
-import { DIST, program } from './dist.ts';
+import { program } from './dist.ts';
 import type { Namespace } from './netns.ts';
 
 export interface StationSettings {
@@ -94,5 +94,5 @@ function startStation(
   { mac, path, remote }: StationSettings,
   args: readonly string[],
 ): LineProcess {
-  return new LineProcess(host, [program('unix-station.mjs'), DIST, path, remote, mac, ...args]);
+  return new LineProcess(host, [program('unix-station.mjs'), path, remote, mac, ...args]);
 }

@@ -68,7 +68,12 @@ describe('AgentService', () => {
     await expect(service.rekey([])).rejects.toMatchObject({ code: 'ERR_ICX_STARTING' });
     await expect(service.reload()).rejects.toMatchObject({ code: 'ERR_ICX_STARTING' });
     expect(() => service.l2).toThrow(expect.objectContaining({ code: 'ERR_ICX_STARTING' }));
+    expect(() => service.relay).toThrow(expect.objectContaining({ code: 'ERR_ICX_STARTING' }));
     expect(start().missing).toBeNull();
+  });
+
+  test('says that it has no relay', async () => {
+    await expect(start().relay.relayList({})).rejects.toMatchObject({ message: 'no relay' });
   });
 
   test('says that it has no L2 network', async () => {
@@ -193,6 +198,18 @@ describe('AgentService', () => {
       expect(apply).toHaveBeenCalledTimes(2);
       expect(most).toBe(1);
       expect(service.config.interface.mtu).toBe(1_350);
+    });
+
+    test('takes on what the config becomes, and plans by that', async () => {
+      const adapt = vi.fn((config: Config) => ({ ...config, log: { level: 'warn' as const } }));
+      const config = loadConfig(file);
+      const log = pino({}, { write: (line: string) => lines.push(line) });
+      const service = new AgentService(config, file, log, end, adapt);
+      service.ready({ apply, networks: () => [], peers: new PeerTable([]) } as unknown as Overlay);
+      expect((await service.plan(file)).changes).toMatchObject([{ subject: 'log level' }]);
+      await service.reload();
+      expect(apply.mock.calls[0]?.[0].log.level).toBe('warn');
+      expect(adapt).toHaveBeenCalledTimes(2);
     });
 
     test('leaves no private key in memory but its own', async () => {

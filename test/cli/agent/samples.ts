@@ -1,6 +1,6 @@
 /** Configs and readings for tests of the agent. */
 
-import type { Config, PeerConfig } from '../../../cli/config/types.ts';
+import type { Config, PeerConfig, RelayConfig } from '../../../cli/config/types.ts';
 import type { PeerStatus } from '../../../controlplane/control-peer.ts';
 import { identityFromSeed } from '../../../controlplane/identity.ts';
 import type { PeerProgress, SaProgress } from '../../../dataplane/contract.ts';
@@ -21,6 +21,20 @@ export function peerConfig(number: number, overrides: Partial<PeerConfig> = {}):
     rxRateLimitPps: 0,
     validateSource: false,
     hybrid: true,
+    exit: null,
+    ...overrides,
+  };
+}
+
+export function relayConfig(overrides: Partial<RelayConfig> = {}): RelayConfig {
+  return {
+    idleTimeoutMs: 60_000,
+    maxSessions: 16_384,
+    maxSessionsPerGuest: 1_024,
+    resolver: null,
+    addresses: [],
+    deny: [],
+    allow: [],
     ...overrides,
   };
 }
@@ -58,7 +72,7 @@ export function agentConfig(
     metrics: null,
     log: { level: 'info' },
     peers,
-    networks: [{ ...network, ports: [], switch: null, neighbours: [] }],
+    networks: [{ ...network, ports: [], switch: null, relay: null, neighbours: [] }],
   };
 }
 

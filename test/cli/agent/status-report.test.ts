@@ -7,11 +7,22 @@ import {
   dropsByReason,
   type PeerReading,
 } from '../../../cli/agent/status-report.ts';
+import type { NetworkSnapshot } from '../../../cli/metrics-snapshot.ts';
 import { STATUS } from '../../../cli/status-schema.ts';
 import { encodeKey } from '../../../controlplane/key-text.ts';
 import { CounterBlock } from '../../../dataplane/path/counters.ts';
 import { DROP_COUNT, DROPS, DropCode } from '../../../dataplane/path/drop.ts';
-import { agentConfig, controlStatus, PSK, peerConfig, progress, SEED, saProgress } from './samples.ts';
+import { L3_NETWORK, RELAY } from '../sample-metrics.ts';
+import {
+  agentConfig,
+  controlStatus,
+  PSK,
+  peerConfig,
+  progress,
+  relayConfig,
+  SEED,
+  saProgress,
+} from './samples.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1, 0, 2);
 
@@ -99,9 +110,21 @@ describe('buildStatus()', () => {
           stations: 0,
           max_stations: 0,
           neighbours: 0,
+          relay: null,
         },
       ],
     });
+  });
+
+  test('tells how full the relay of a network is', () => {
+    const [network] = agentConfig().networks;
+    if (network === undefined) throw new TypeError('a network expected');
+    const config = { ...network, relay: relayConfig({ maxSessions: 9 }) };
+    const of = (snapshot: NetworkSnapshot | null) =>
+      buildStatus(state({ networks: [{ config, mtuBytes: 1_424, snapshot }] }), [], NOW_MS).networks?.[0]
+        ?.relay;
+    expect(of(null)).toEqual({ sessions: 0, max_sessions: 9 });
+    expect(of({ ...L3_NETWORK, relay: RELAY })).toEqual({ sessions: 3, max_sessions: 9 });
   });
 
   test('has no place for a private or preshared key, nor for the start of one', () => {

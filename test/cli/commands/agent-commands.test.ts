@@ -9,6 +9,7 @@ import { STATUS } from '../../../cli/status-schema.ts';
 import { ConfigDir, publicKeyText } from '../config/config-dir.ts';
 import { FakeCli } from '../fake-context.ts';
 import { fakeL2 } from '../fake-l2.ts';
+import { fakeRelay } from '../fake-relay.ts';
 import { sampleStatus } from '../sample-status.ts';
 
 let cli: FakeCli;
@@ -51,6 +52,7 @@ async function agent(name: string, changes: Partial<AgentApi> = {}, pid = proces
     plan: async () => ({ interface: name, applied: false, changes: [...CHANGES] }),
     down: () => undefined,
     l2: fakeL2(),
+    relay: fakeRelay(),
     ...changes,
   };
   sockets.push(await openAdminSocket({ info: { interface: name, pid, version: '0' }, api, dir: cli.runDir }));
@@ -196,6 +198,8 @@ describe('icx check', () => {
     expect((await cli.run(['check', segment])).stdout).toBe(
       `${segment}: ok: icx0, l2, vni 7, 1 port, 0 peers\n`,
     );
+    const exit = configs.write('icx0.toml', `${own}[relay]\n`);
+    expect((await cli.run(['check', exit])).stdout).toBe(`${exit}: ok: icx0, vni 1, relay, 0 peers\n`);
     const peer = `[[peer]]\npublic_key = "${publicKeyText(2)}"\n`;
     const networks = '[[network]]\nname = "red"\nvni = 1\n[[network]]\nname = "blue"\nvni = 2\nmode = "l2"\n';
     const several = configs.write('icx0.toml', `${own}${peer}${networks}`);

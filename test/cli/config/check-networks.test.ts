@@ -71,7 +71,7 @@ const BAD: readonly (readonly [what: string, text: string, line: string])[] = [
   [
     'neither interface nor port',
     `${OWN}${NETWORK('red', 1)}mode = "l2"\ninterface = false\n`,
-    `icx0.toml:7: network red has neither an interface nor a port; remove interface = false, or add a [[network.port]]`,
+    `icx0.toml:7: network red has neither an interface nor a port nor a relay; remove interface = false, or add a [[network.port]] or a [network.relay]`,
   ],
   [
     'an unknown member',

@@ -92,6 +92,30 @@ describe('diffConfig() of the only network', () => {
     expect(lines(before, before)).toEqual([]);
   });
 
+  test('tells what became of the relay', () => {
+    const relay = (more = '') => one('', `[relay]\n${more}`);
+    expect(lines(one(''), relay())).toEqual(['added relay: ']);
+    expect(lines(relay(), relay('enabled = false\n'))).toEqual(['removed relay: ']);
+    const settings =
+      'idle_timeout = "2m"\nmax_sessions = 9\nresolver = "192.0.2.53"\naddress = ["10.0.0.1"]\ndeny = ["10.0.0.0/8"]\n';
+    expect(lines(relay(), relay(settings))).toEqual([
+      'changed relay: idle_timeout: 1m → 2m',
+      'changed relay: max_sessions: 16384 → 9',
+      'changed relay: max_sessions_per_guest: 1024 → 9',
+      'changed relay: resolver: none → 192.0.2.53',
+      'changed relay: address: [] → [10.0.0.1]',
+      'changed relay: deny: [] → [10.0.0.0/8]',
+    ]);
+    expect(lines(relay(settings), relay(settings))).toEqual([]);
+  });
+
+  test('tells who may use it', () => {
+    const [before, after] = [one('', '[relay]\n'), one('', '[relay]\n')];
+    const peers = after.peers.map((peer) => ({ ...peer, exit: 'udp' as const }));
+    const networks = after.networks.map((network) => ({ ...network, peers }));
+    expect(lines(before, { ...after, peers, networks }).at(0)).toBe('changed peer b: exit: none → udp');
+  });
+
   test('tells another name once', () => {
     expect(lines(one('name = "a"'), one('name = "b"'))).toEqual(['changed interface: name: a → b (restart)']);
   });
@@ -188,7 +212,7 @@ describe('networksInForce()', () => {
     );
     const networks = networksInForce(running, next);
     expect(networks).toMatchObject([
-      { name: 'red', vni: 1, device: true, mtu: 1400, ports: [{ name: 'a' }] },
+      { name: 'red', vni: 1, device: true, mtu: 1400, ports: [] },
       {
         name: 'blue',
         mode: 'l2',
@@ -200,9 +224,21 @@ describe('networksInForce()', () => {
     expect(lines({ ...next, networks }, next)).toEqual([
       'changed network red: vni: 1 → 3 (restart)',
       'changed network red: interface: true → false (restart)',
+      'added network red port a: unix /run/a.sock (restart)',
       'changed network blue: mode: l2 → l3 (restart)',
       'removed network blue port lan:  (restart)',
     ]);
+  });
+
+  test.each([
+    ['of a network that several queues may serve', '', '', true],
+    ['of one that one queue serves', 'queues = 1', '', false],
+    ['of one that has guests', '', UNIX('b', 'address = ["10.0.0.8"]'), false],
+  ])('lets the guests %s wait: %s', (_, settings, ports, waits) => {
+    const guest = UNIX('a', 'address = ["10.0.0.9"]');
+    const [running, next] = [one(settings, ports), one(settings, ports + guest)];
+    expect(lines(running, next)).toEqual([`added port a: unix /run/a.sock${waits ? ' (restart)' : ''}`]);
+    expect(networksInForce(running, next)[0]?.ports.some(({ name }) => name === 'a')).toBe(!waits);
   });
 
   test('leaves out what was removed, and who waits for a VNI', () => {
@@ -220,5 +256,15 @@ describe('networksInForce()', () => {
     const networks = networksInForce(running, next);
     expect(networks).toMatchObject([{ name: 'a', vni: 1, mode: 'l3', mtu: 1400, ports: [], switch: null }]);
     expect(networks[0]?.peers).toBe(next.peers);
+  });
+
+  test('takes on another relay, but not one for a mode that waits', () => {
+    const running = one('', '[relay]\nmax_sessions = 5\n');
+    const next = (mode: string) =>
+      one(`mode = "${mode}"`, '[relay]\nmax_sessions = 9\naddress = ["10.0.0.1"]\n');
+    const relayOf = (config: Config) => networksInForce(running, config)[0]?.relay;
+    expect(relayOf(next('l3'))).toMatchObject({ maxSessions: 9, addresses: ['10.0.0.1'] });
+    expect(relayOf(next('l2'))).toMatchObject({ maxSessions: 5, addresses: [] });
+    expect(lines(running, next('l2'))).toContain('changed relay: max_sessions: 5 → 9 (restart)');
   });
 });

@@ -12,7 +12,7 @@ afterAll(() => dir.remove());
 /** With keys where the text tells what to put. */
 function filledIn(toml: string): string {
   return toml
-    .replace('/etc/icx/private.key', 'own.key')
+    .replace(/"[^"\n]*private\.key"/, '"own.key"')
     .replace(/"[^"\n]*icx pubkey[^"\n]* on host.A[^"\n]*"/i, `"${publicKeyText(2)}"`)
     .replace(/"[^"\n]*icx pubkey[^"\n]* on host.B[^"\n]*"/i, `"${publicKeyText(3)}"`)
     .replace(/"[^"\n]*icx pubkey[^"\n]* on host.C[^"\n]*"/i, `"${publicKeyText(4)}"`);

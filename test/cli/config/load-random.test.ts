@@ -56,6 +56,11 @@ peer = "host-b"
 [[network.station]]
 mac = "02:00:00:00:00:08"
 port = "vm"
+[network.relay]
+max_sessions = 9
+address = ["10.77.0.254"]
+resolver = "192.0.2.53"
+deny = ["192.0.2.0/29"]
 `;
 
 /** Where to cut, how much to take out, what to put in. */

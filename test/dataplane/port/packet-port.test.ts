@@ -195,7 +195,7 @@ describeHosts('PacketPort', () => {
       rxDropped: 0,
       txDropped: 0,
     });
-    expect(rig.port.hasOffloads).toBe(true);
+    expect(rig.port.takesSupers).toBe(true);
   });
 
   test('what the host or the port itself sends does not come back', async () => {

@@ -26,6 +26,7 @@ export function specOf(overrides: Partial<VxlanPortSpec> = {}): VxlanPortSpec {
     learnRemotes: false,
     maxRemotes: 16,
     maxStations: 64,
+    mtuBytes: 65_535,
     ...overrides,
   };
 }

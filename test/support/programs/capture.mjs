@@ -67,15 +67,15 @@ let stopAtMs = Number.POSITIVE_INFINITY;
 process.stdin.on('end', () => { stopAtMs = performance.now() + DRAIN_MS; }).on('error', () => {}).resume();
 process.stdout.write('ready\n');
 
-const frame = Buffer.alloc(262144);
-const control = Buffer.alloc(64);
-const vector = Buffer.alloc(16); // struct iovec
-vector.writeBigUInt64LE(BigInt(koffi.address(frame)), 0);
-vector.writeBigUInt64LE(BigInt(frame.length), 8);
-const message = Buffer.alloc(56); // struct msghdr
-message.writeBigUInt64LE(BigInt(koffi.address(vector)), 16);
+/** struct msghdr, struct iovec, control data, frame: all in one, so that what points to what stays alive. */
+const message = Buffer.alloc(256 + 262144);
+const [vector, control, frame] = [message.subarray(64, 80), message.subarray(128, 256), message.subarray(256)];
+const base = BigInt(koffi.address(message));
+message.writeBigUInt64LE(base + 64n, 16);
 message.writeBigUInt64LE(1n, 24);
-message.writeBigUInt64LE(BigInt(koffi.address(control)), 32);
+message.writeBigUInt64LE(base + 128n, 32);
+vector.writeBigUInt64LE(base + 256n, 0);
+vector.writeBigUInt64LE(BigInt(frame.length), 8);
 /** Between the addresses and the EtherType. */
 const tagAt = (isDelivered ? VNET_HDR_LEN : 0) + 12;
 let pending = [];

@@ -1,21 +1,27 @@
 // A station of a Layer 2 network on a Unix datagram socket, one frame a datagram, as a virtual machine is.
-// Usage: node unix-station.mjs DIST PATH REMOTE MAC echo                    returns frames sent to MAC
-//        node unix-station.mjs DIST PATH REMOTE MAC ask DESTINATION COUNT   sends COUNT numbers, expects them back
-//        node unix-station.mjs DIST PATH REMOTE MAC spray DESTINATION COUNT sends from COUNT other addresses
+// Usage: node unix-station.mjs PATH REMOTE MAC echo                    returns frames sent to MAC
+//        node unix-station.mjs PATH REMOTE MAC ask DESTINATION COUNT   sends COUNT numbers, expects them back
+//        node unix-station.mjs PATH REMOTE MAC spray DESTINATION COUNT sends from COUNT other addresses
 // Prints "ready" once MAC was announced. Echo ends with standard input, the others by themselves, each
 // with one line of JSON.
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import koffi from 'koffi';
 
-const [, , dist, path, remote, mac, mode, destination, count] = process.argv;
-const { addressOf, bind, errno, Errno, poll, recvfrom, sendto, socket } = await import(
-  `${dist}/dataplane/io/libc.js`
-);
+const [, , path, remote, mac, mode, destination, count] = process.argv;
+const libc = koffi.load('libc.so.6');
+const socket = libc.func('int socket(int, int, int)');
+const bind = libc.func('int bind(int, void *, int)');
+const sendto = libc.func('int64_t sendto(int, void *, int64_t, int, void *, int)');
+const recv = libc.func('int64_t recv(int, void *, int64_t, int)');
+const poll = libc.func('int poll(void *, int, int)');
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const MSG_DONTWAIT = 0x40;
+/** EINTR, EAGAIN, ENOBUFS */
+const PASSING = [4, 11, 105];
 /** Local experimental EtherType 1. */
 const ETHERTYPE = 0x88b5;
 const MIN_LEN = 60;
@@ -36,23 +42,18 @@ const own = macBytes(mac);
 const fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 rmSync(path, { force: true });
 const local = sockaddr(path);
-if (bind(fd, addressOf(local), local.length) < 0) throw new Error(`bind ${path}: errno ${errno()}`);
+if (bind(fd, local, local.length) < 0) throw new Error(`bind ${path}: errno ${koffi.errno()}`);
 const peer = sockaddr(remote);
-const peerAt = addressOf(peer);
 const incoming = Buffer.alloc(65_600);
-const incomingAt = addressOf(incoming);
 const pollfd = Buffer.alloc(8);
 pollfd.writeInt32LE(fd, 0);
 pollfd.writeInt16LE(1, 4);
-const pollfdAt = addressOf(pollfd);
 
 /** Waits while the other end's queue is full. */
-async function send(frameAt, len) {
-  while (Number(sendto(fd, frameAt, len, 0, peerAt, peer.length)) < 0) {
-    const reason = errno();
-    if (reason !== Errno.EINTR && reason !== Errno.EAGAIN && reason !== Errno.ENOBUFS) {
-      throw new Error(`send to ${remote}: errno ${reason}`);
-    }
+async function send(frame, len = frame.length) {
+  while (Number(sendto(fd, frame, len, 0, peer, peer.length)) < 0) {
+    const reason = koffi.errno();
+    if (!PASSING.includes(reason)) throw new Error(`send to ${remote}: errno ${reason}`);
     await nextTurn();
   }
 }
@@ -60,7 +61,7 @@ async function send(frameAt, len) {
 /** Length of the next frame sent to our own address, 0 for none. */
 function receive() {
   for (;;) {
-    const len = Number(recvfrom(fd, incomingAt, incoming.length, MSG_DONTWAIT, 0, 0));
+    const len = Number(recv(fd, incoming, incoming.length, MSG_DONTWAIT));
     if (len < 0) return 0;
     if (len >= MIN_LEN && incoming.subarray(0, 6).equals(own)) return len;
   }
@@ -77,8 +78,7 @@ function frameTo(target, source, number, len) {
 
 /** A broadcast that teaches the others where we are. */
 async function announce() {
-  const frame = frameTo(Buffer.alloc(6, 0xff), own, 0, MIN_LEN);
-  await send(addressOf(frame), frame.length);
+  await send(frameTo(Buffer.alloc(6, 0xff), own, 0, MIN_LEN));
   process.stdout.write('ready\n');
 }
 
@@ -92,11 +92,11 @@ async function echo() {
     })
     .resume();
   while (open) {
-    poll(pollfdAt, 1, 5);
+    poll(pollfd, 1, 5);
     for (let len = receive(); len > 0; len = receive()) {
       incoming.copy(incoming, 0, 6, 12);
       own.copy(incoming, 6);
-      await send(incomingAt, len);
+      await send(incoming, len);
       echoed++;
     }
     await nextTurn();
@@ -109,10 +109,10 @@ async function ask() {
   let received = 0;
   for (let number = 0; number < Number(count); number++) {
     const frame = frameTo(macBytes(destination), own, number, MIN_LEN + ((number * 37) % (MAX_LEN - MIN_LEN)));
-    await send(addressOf(frame), frame.length);
+    await send(frame);
     const endAtMs = performance.now() + ANSWER_MS;
     while (performance.now() < endAtMs) {
-      poll(pollfdAt, 1, 5);
+      poll(pollfd, 1, 5);
       const len = receive();
       if (len !== frame.length || !incoming.subarray(12, len).equals(frame.subarray(12))) continue;
       received++;
@@ -125,13 +125,12 @@ async function ask() {
 /** Frames from as many unicast addresses as there are frames, each of a locally administered kind. */
 async function spray() {
   const frame = frameTo(macBytes(destination), own, 0, MIN_LEN);
-  const frameAt = addressOf(frame);
   const prefix = randomBytes(1)[0];
   const startedAtMs = performance.now();
   for (let number = 0; number < Number(count); number++) {
     frame.writeUInt16BE(0x0600 | prefix, 6);
     frame.writeUInt32BE(number, 8);
-    await send(frameAt, frame.length);
+    await send(frame);
     if (number % BATCH === 0) receive();
   }
   return { sent: Number(count), seconds: (performance.now() - startedAtMs) / 1_000 };
