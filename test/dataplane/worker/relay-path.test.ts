@@ -160,10 +160,10 @@ describe.skipIf(reason !== null)('RelaySource', () => {
 
   test('sends each datagram of a turn as it may be sent', async () => {
     await inHost(async (rig) => {
-      const packet = (len: number, dontFragment: boolean) =>
+      const packet = (len: number, dontFragment: boolean, fromPort = 5_000) =>
         udpPacket({
           from: GUEST_4,
-          fromPort: 5_000,
+          fromPort,
           to: FAR_4,
           toPort: far[0]?.port ?? 0,
           data: bytes(len),
@@ -176,6 +176,14 @@ describe.skipIf(reason !== null)('RelaySource', () => {
       rig.relay.flush();
       await rig.turns(() => rig.relay.counters().rxDatagrams === 4);
       expect(rig.relay.counters().dropped.tooLarge).toBe(0);
+      // A session that began with the other kind.
+      rig.accept(packet(10, true, 5_001));
+      rig.accept(packet(1_400, false, 5_001));
+      await rig.turns(() => rig.relay.counters().rxDatagrams === 6);
+      rig.guest.packets.length = 0;
+      rig.accept(packet(1_400, true));
+      const [icmp = Buffer.alloc(28)] = await rig.until(1);
+      expect([...icmp.subarray(20, 22)]).toEqual([3, 4]);
     });
   });
 
