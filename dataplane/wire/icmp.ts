@@ -121,6 +121,24 @@ export function writeIcmpError(
     : writeV6(view, packetAt, packetLen, type, code, word, sourceAt, outAt);
 }
 
+/**
+ * Writes the ICMP "time exceeded" that answers a packet without a hop left. Parameters and result are
+ * those of `writePacketTooBig`.
+ *
+ * @see RFC 1812 §5.3.1, RFC 4443 §3.3
+ */
+export function writeTimeExceeded(
+  view: DataView,
+  packetAt: number,
+  packetLen: number,
+  sourceAt: number,
+  outAt: number,
+): number {
+  if (!checkPacket(view, packetAt, packetLen)) return 0;
+  const type = ipVersion(view, packetAt) === 4 ? V4_TIME_EXCEEDED : V6_TIME_EXCEEDED;
+  return writeIcmpError(view, packetAt, packetLen, type, 0, 0, sourceAt, outAt);
+}
+
 function writeV4(
   view: DataView,
   packetAt: number,
