@@ -123,6 +123,24 @@ describeHosts('WorkerPool', () => {
     await pool.setPeers([peer({ routes: [] })]);
   });
 
+  test('addRoutes() and removeRoutes() change single routes, which a thread that is replaced knows', async () => {
+    const { pool, heard } = await open({ queues: 2 });
+    const [a, b] = ['10.88.0.1/32', '10.88.0.2/32'].map((dst) => [{ dst, src: '0.0.0.0/0' }]);
+    await pool.setPeers([peer({ routes: [] }), peer({ slot: 2 })]);
+    await pool.addRoutes(1, [...(a ?? []), ...(b ?? [])]);
+    const collision = { code: 'ERR_ICX_ROUTE_COLLISION' };
+    await expect(pool.addRoutes(2, b ?? [])).rejects.toMatchObject(collision);
+    await pool.removeRoutes(1, b ?? []);
+    await pool.addRoutes(2, b ?? []);
+    kill(pool, 1);
+    await expect.poll(() => heard.replaced.length, { timeout: 10_000 }).toBe(1);
+    // Of the queue that was replaced, too: the other one refuses before it.
+    await expect(pool.setPeers([peer({ slot: 3, routes: a ?? [] })])).rejects.toMatchObject(collision);
+    await pool.removeRoutes(1, a ?? []);
+    await pool.setPeers([peer({ slot: 3, routes: a ?? [] })]);
+    await expect(pool.addRoutes(1, b ?? [])).rejects.toMatchObject(collision);
+  });
+
   test('installRx() and installTx() overwrite the keys that they are given, refused or not', async () => {
     const { pool } = await open({ queues: 2 });
     await pool.setPeers([peer()]);
