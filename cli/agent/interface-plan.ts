@@ -1,6 +1,6 @@
 /** What a network's interface shall have on the host, from the config and what is known of the underlay. */
 import { createHash } from 'node:crypto';
-import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
+import type { InterfaceConfig, NetworkConfig, PeerConfig } from '../config/types.ts';
 import type { InterfacePlan } from '../host/interface.ts';
 
 /** A peer whose underlay address is known. */
@@ -9,14 +9,14 @@ export interface ReachablePeer {
   readonly controlPort: number;
 }
 
-/** @param dataPorts UDP source ports of the data plane. */
+/** Without announced routes. @param dataPorts UDP source ports of the data plane. */
 export function interfacePlan(
   own: InterfaceConfig,
   network: NetworkConfig,
   mtuBytes: number,
   dataPorts: readonly number[],
   reachable: readonly ReachablePeer[],
-): InterfacePlan {
+): Omit<InterfacePlan, 'announced'> {
   return {
     mac: network.mode === 'l2' ? interfaceMac(own.publicKey, network.vni) : null,
     addresses: network.addresses,
@@ -34,7 +34,8 @@ export function interfacePlan(
 
 /** Whether the interface carries IPv6, which the kernel refuses below its minimum MTU: every Ethernet does. */
 export function carriesIpv6(network: NetworkConfig): boolean {
-  const routes = network.routes ? network.peers.flatMap((peer) => peer.allowedIps) : [];
+  const behind = ({ allowedIps, acceptRoutes }: PeerConfig) => [...allowedIps, ...acceptRoutes];
+  const routes = network.routes ? network.peers.flatMap(behind) : [];
   return network.mode === 'l2' || [...network.addresses, ...routes].some((prefix) => prefix.includes(':'));
 }
 

@@ -7,7 +7,6 @@
 import { randomFillSync } from 'node:crypto';
 import type {
   DataPlane,
-  Endpoint,
   LanePlan,
   PeerProgress,
   PeerSpec,

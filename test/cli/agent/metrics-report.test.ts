@@ -20,6 +20,7 @@ function metricsOf(peer: Partial<Parameters<typeof buildMetrics>[2][number]> = {
     control: controlStatus(),
     progress: progress(),
     pathMtuBytes: null,
+    announced: { accepted: ['10.88.0.2/32'], refused: 3 },
     ...peer,
   };
   return buildMetrics(CounterBlock.sumAll(blocks), blocks, [reading]);

@@ -67,6 +67,7 @@ function reading(overrides: Partial<PeerReading> = {}): PeerReading {
     control: controlStatus(),
     progress: progress(),
     pathMtuBytes: null,
+    announced: { accepted: ['10.88.0.2/32'], refused: 3 },
     ...overrides,
   };
 }

@@ -18,6 +18,7 @@ const PLAN: InterfacePlan = {
     'fd90::/32',
     '10.90.0.0/16',
   ],
+  announced: [],
   endpoints: ['192.0.2.2'],
   traffic: TRAFFIC,
 };
