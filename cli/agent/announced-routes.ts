@@ -1,8 +1,8 @@
 /**
  * What the peers of one network announce, and which of it is taken.
  *
- * A prefix that two announce belongs to who did so first, and then to the other once it is
- * withdrawn.
+ * A prefix that several announce belongs to who did so first, and to another of them once that one
+ * withdraws it.
  */
 import { formatPrefix, type Prefix } from '../../dataplane/route/prefix.ts';
 import type { RoutePolicy, RouteRefusal } from './route-policy.ts';
@@ -33,7 +33,7 @@ export class AnnouncedRoutes {
   readonly #announcers = new Map<number, Announcer>();
   /** Slots of who has the prefixes that are taken. */
   readonly #owners = new Map<string, number>();
-  /** Slots of who would have them next, in order. */
+  /** Slots of who would have them next, in order; some may not want them any more. */
   readonly #waiting = new Map<string, Set<number>>();
 
   constructor(policy: RoutePolicy) {
@@ -104,6 +104,7 @@ export class AnnouncedRoutes {
     this.#isHeld = false;
     const changes = noChanges();
     this.#giveUp(changes);
+    this.#waiting.clear();
     for (const [slot, { entries }] of this.#announcers) {
       for (const [text, { verdict }] of entries)
         if (verdict !== 'accepted') this.#decide(slot, text, changes);
@@ -126,18 +127,18 @@ export class AnnouncedRoutes {
 
   #drop(slot: number, text: string, changes: RouteChanges): void {
     this.#announcers.get(slot)?.entries.delete(text);
-    this.#leaveQueue(slot, text);
     if (this.#owners.get(text) !== slot) return;
     this.#owners.delete(text);
     push(changes.removed, slot, text);
-    for (const waiting of [...(this.#waiting.get(text) ?? [])]) this.#decide(waiting, text, changes);
+    const waiting = this.#waiting.get(text) ?? [];
+    this.#waiting.delete(text);
+    for (const next of waiting) this.#decide(next, text, changes);
   }
 
   #decide(slot: number, text: string, changes: RouteChanges): void {
     const announcer = this.#announcers.get(slot);
     const entry = announcer?.entries.get(text);
     if (announcer === undefined || entry === undefined) return;
-    this.#leaveQueue(slot, text);
     entry.verdict = this.#policy.judge(announcer.key, entry.prefix) ?? this.#claim(slot, text, changes);
   }
 
@@ -151,11 +152,6 @@ export class AnnouncedRoutes {
     this.#owners.set(text, slot);
     push(changes.added, slot, text);
     return 'accepted';
-  }
-
-  #leaveQueue(slot: number, text: string): void {
-    const queue = this.#waiting.get(text);
-    if (queue?.delete(slot) && queue.size === 0) this.#waiting.delete(text);
   }
 }
 

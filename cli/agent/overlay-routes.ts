@@ -65,8 +65,7 @@ export class OverlayRoutes {
   /** A network's config is another, or what is behind this host: peers are told, all is decided anew. */
   follow(network: OverlayNetwork): void {
     const own = this.#own(network.config);
-    const prefixes = network.config.mode === 'l2' ? [] : own;
-    if (own.length <= MAX_ROUTES) this.#options.control()?.announce(network.vni, prefixes.map(parsePrefix));
+    if (own.length <= MAX_ROUTES) this.#options.control()?.announce(network.vni, own.map(parsePrefix));
     else this.#options.log.warn(tooMany(network.config.name, own.length).message);
     this.#apply(network, network.announced.use(new RoutePolicy(network.config, own)));
   }

@@ -15,7 +15,7 @@ function checkL2(reader: ConfigReader, { path, members }: PlacedNetwork): void {
     reader.report([...at, key], `${key} cannot hold in an l2 network`, hint);
   };
   report(path, 'announce');
-  for (const member of members) if (member.path !== path) report(member.path, 'accept_routes');
+  for (const member of members) report(member.path, 'accept_routes');
 }
 
 function checkOwn(reader: ConfigReader, { path, members, config }: PlacedNetwork): void {

@@ -48,7 +48,6 @@ export class TunnelRoutes {
   /** The connection ended. What the peer announced stays, as its SAs do. */
   disconnected(): void {
     this.#sender.stop();
-    this.#sending.cancel();
   }
 
   /** @param inbox Of the connection. @throws {ControlError} when it is of no use any more. */

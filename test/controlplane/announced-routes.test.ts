@@ -1,8 +1,10 @@
 /** Routes that hosts announce to each other, over simulated connections. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { encodeMessage } from '../../controlplane/record/message.ts';
 import type { RoutesMessage } from '../../controlplane/record/routes-message.ts';
 import { type IpPrefix, MAX_ROUTES, prefixKey } from '../../controlplane/routes/ip-prefix.ts';
+import { TunnelRoutes } from '../../controlplane/routes/tunnel-routes.ts';
+import { Session } from '../../controlplane/session.ts';
 import { hostPrefix, hostPrefixes, longPrefix } from './routes/prefixes.ts';
 import { RawClient } from './simulation/raw-client.ts';
 import type { SimHost } from './simulation/sim-host.ts';
@@ -50,7 +52,10 @@ describe('ControlPlane.announce()', () => {
   test('tells only the peers of the network', async () => {
     const pair = new SimPair({ networks: { lower: [7, 8], higher: [7, 8] } });
     await pair.connect();
+    const changed = vi.spyOn(TunnelRoutes.prototype, 'changed');
     pair.lower.control?.announce(8, hostPrefixes(2));
+    expect(changed).toHaveBeenCalledTimes(1);
+    changed.mockRestore();
     await pair.clock.advance(100);
     const told = pair.higher.routes.filter(({ prefixes }) => prefixes.length > 0);
     expect(told.map(({ vni, slot }) => ({ vni, slot }))).toEqual([{ vni: 8, slot: 2 }]);
@@ -126,6 +131,26 @@ describe('announced routes', () => {
     await pair.clock.advance(100);
     expect(last(pair.higher)).toEqual(names(hostPrefixes(3)));
     expect(pair.violations).toEqual([]);
+  });
+
+  test('that wait for a peer which does not read are not tried again once the connection is gone', async () => {
+    const pair = new SimPair();
+    await pair.connect();
+    await pair.clock.advance(1_000);
+    const sent = vi.spyOn(Session.prototype, 'sendRoutes');
+    for (const end of pair.network.connections) end.write = () => new Promise(() => {});
+    pair.network.dark.add(pair.lower.address);
+    const all = Array.from({ length: MAX_ROUTES }, (_, number) => longPrefix(number));
+    pair.lower.control?.announce(7, all);
+    await pair.clock.advance(500);
+    // Once each 50 ms, and not one message after the other until the connection breaks.
+    expect(sent.mock.calls.length).toBeGreaterThan(10);
+    expect(sent.mock.calls.length).toBeLessThan(20);
+    await pair.clock.until(() => !pair.lower.up, 20_000);
+    sent.mockClear();
+    await pair.clock.advance(5_000);
+    expect(sent).not.toHaveBeenCalled();
+    sent.mockRestore();
   });
 
   test('go with the peer, also where only its keys change', async () => {
@@ -210,6 +235,31 @@ describe('a peer that announces', () => {
     await pair.clock.advance(200);
     expect(pair.higher.routes.length).toBeLessThanOrEqual(4);
     expect(pair.higher.routes.at(-1)?.prefixes).toHaveLength(31);
+  });
+
+  test('on a connection that another one takes over is not heard there any more', async () => {
+    const { pair, client } = await connected();
+    await client.say(FULL);
+    await pair.clock.advance(6_000);
+    const { identity } = pair.lower;
+    const newer = await RawClient.connect(pair, pair.higher, identity.publicKey);
+    await newer.handshake(identity, pair.higher);
+    await newer.say({ ...FULL, add: [hostPrefix(2)] });
+    await client.say({ ...FULL, sequence: 1, isFull: false, add: [hostPrefix(3)] });
+    expect(client.closeReason).toBeNull();
+    expect(pair.higher.routes.map(({ prefixes }) => prefixes)).toEqual([[hostPrefix(1)], [hostPrefix(2)]]);
+  });
+
+  test('is not told on once the control plane is closed', async () => {
+    const { pair, client } = await connected();
+    const burst = [
+      client.say(FULL),
+      client.say({ ...FULL, sequence: 1, isFull: false, add: [hostPrefix(2)] }),
+    ];
+    pair.clock.setTimer(30, () => void pair.higher.control?.close());
+    await Promise.all(burst);
+    await pair.clock.advance(1_000);
+    expect(pair.higher.routes).toMatchObject([{ prefixes: [hostPrefix(1)] }]);
   });
 
   test.each([

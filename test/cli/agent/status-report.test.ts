@@ -153,6 +153,10 @@ describe('buildStatus()', () => {
     });
   });
 
+  test('a peer shows which of its announced routes are in use', () => {
+    expect(statusOf({}).announced_ips).toEqual(['10.88.0.2/32']);
+  });
+
   test('a peer that is up shows handshake, RTT, transfer and times', () => {
     const peer = statusOf({
       control: controlStatus({

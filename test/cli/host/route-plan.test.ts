@@ -46,6 +46,14 @@ describe('routeSteps()', () => {
     ]);
   });
 
+  test('tells announced routes from those that have to be there', () => {
+    const plan = { routes: ['10.0.0.0/8'], announced: ['10.0.0.0/8', '10.88.0.0/16', '192.0.2.1/32'] };
+    const steps = routeSteps('icx0', { ...plan, endpoints: ['192.0.2.1'], traffic }, NONE);
+    const optional = steps.filter(({ isOptional }) => isOptional).map(({ add }) => add.split(' ')[2]);
+    expect(optional).toEqual(['10.88.0.0/16', '192.0.2.1/32']);
+    expect(steps.filter(({ isOptional }) => !isOptional)[0]?.add).toMatch(/^route add 10\.0\.0\.0\/8 /);
+  });
+
   test('stays fast with many routes and endpoints', () => {
     const routes = Array.from({ length: 20_000 }, (_, n) => `10.${n >> 8}.${n & 255}.0/24`);
     const endpoints = Array.from({ length: 5_000 }, (_, n) => `192.0.${n >> 8}.${n & 255}`);

@@ -73,6 +73,14 @@ describe('RouteInbox.take()', () => {
     );
   });
 
+  test('a full set begins a change of its own', () => {
+    const inbox = new RouteInbox();
+    inbox.take({ ...FULL, add: [] });
+    const most = hostPrefixes(MAX_ROUTES);
+    inbox.take(next(1, { add: [...most, ...most], hasMore: true }));
+    expect(inbox.take({ ...FULL, sequence: 2, add: most })).toEqual(routeSet(most));
+  });
+
   test('refuses empty parts without end', () => {
     const inbox = new RouteInbox();
     inbox.take(FULL);
