@@ -186,8 +186,7 @@ export class ControlPlane {
   }
 
   /**
-   * Tells every peer of a network, now and whenever it connects, which inner addresses are behind this
-   * host: these, and none of those before.
+   * Tells every peer of a network, now and whenever it connects, what is behind this host: only these.
    *
    * @throws {RangeError} for more than MAX_ROUTES, with nothing done.
    */

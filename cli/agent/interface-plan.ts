@@ -1,6 +1,6 @@
 /** What a network's interface shall have on the host, from the config and what is known of the underlay. */
 import { createHash } from 'node:crypto';
-import type { InterfaceConfig, NetworkConfig, PeerConfig } from '../config/types.ts';
+import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
 import type { InterfacePlan } from '../host/interface.ts';
 
 /** A peer whose underlay address is known. */
@@ -21,7 +21,7 @@ export function interfacePlan(
     mac: network.mode === 'l2' ? interfaceMac(own.publicKey, network.vni) : null,
     addresses: network.addresses,
     mtuBytes,
-    routes: network.routes ? network.peers.flatMap((peer) => peer.allowedIps) : [],
+    routes: routesOf(network),
     endpoints: [...new Set(reachable.map(({ address }) => address))],
     traffic: {
       dataPorts,
@@ -34,9 +34,20 @@ export function interfacePlan(
 
 /** Whether the interface carries IPv6, which the kernel refuses below its minimum MTU: every Ethernet does. */
 export function carriesIpv6(network: NetworkConfig): boolean {
-  const behind = ({ allowedIps, acceptRoutes }: PeerConfig) => [...allowedIps, ...acceptRoutes];
-  const routes = network.routes ? network.peers.flatMap(behind) : [];
-  return network.mode === 'l2' || [...network.addresses, ...routes].some((prefix) => prefix.includes(':'));
+  const accepted = network.routes ? network.peers.flatMap((peer) => peer.acceptRoutes) : [];
+  const inner = [...network.addresses, ...routesOf(network), ...accepted, ...guestAddresses(network)];
+  return network.mode === 'l2' || inner.some((prefix) => prefix.includes(':'));
+}
+
+/** What the host's kernel is to send into the interface. */
+function routesOf(network: NetworkConfig): string[] {
+  if (!network.routes) return [];
+  return [...new Set([...network.peers.flatMap((peer) => peer.allowedIps), ...guestAddresses(network)])];
+}
+
+/** Of an L3 network: ports of others have none. */
+function guestAddresses({ ports }: NetworkConfig): string[] {
+  return ports.flatMap((port) => (port.type === 'unix' ? port.addresses : []));
 }
 
 /**

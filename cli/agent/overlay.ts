@@ -6,7 +6,7 @@ import type { Endpoint } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
 import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
 import { removeStaleRules } from '../host/interface.ts';
-import { watchRoutes } from '../host/route-watch.ts';
+import { watchUnderlay } from '../host/route-watch.ts';
 import type { AgentService } from './agent-service.ts';
 import { controlSettings } from './control-settings.ts';
 import { Endpoints } from './endpoints.ts';
@@ -73,7 +73,7 @@ export class Overlay {
     const overlay = new Overlay(service);
     await overlay.#openDataPlane(undo);
     await overlay.#openControlPlane(undo);
-    const watch = watchRoutes({
+    const watch = await watchUnderlay({
       ownDevices: () => overlay.#host.devices(),
       onChange: () => overlay.#hostMoved(),
       onNotice: (notice) => service.log.warn(notice),
@@ -123,6 +123,8 @@ export class Overlay {
     for (const { vni, config } of this.networks()) {
       if (names.get(vni) !== config.name) await this.#removeNetwork(vni);
     }
+    // A socket or interface that moves between networks leaves one before the other gets it.
+    for (const config of next.networks) await this.#networks.get(config.vni)?.dropPorts(this.pool, config);
     for (const config of next.networks) {
       if (!this.#networks.has(config.vni)) await this.#addNetwork(config);
       await this.#applyNetwork(config);
@@ -218,12 +220,9 @@ export class Overlay {
       dataPlane: this.pool,
       resolveHost: (host) => this.#resolveForDial(host),
       isOverlayAddress: (address) =>
-        this.networks().some(({ config: { addresses } }) => isOverlayAddress(addresses, address)),
+        this.networks().some(({ config }) => isOverlayAddress(config.addresses, address)),
       log,
-      events: {
-        ...this.observer.events,
-        onRoutes: (peer, prefixes) => this.#routes.received(peer, prefixes),
-      },
+      events: { ...this.observer.events, onRoutes: (...told) => this.#routes.received(...told) },
     });
     undo.push('control connections', () => this.control.close());
     for (const network of this.networks()) this.#routes.follow(network);

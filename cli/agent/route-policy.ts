@@ -24,7 +24,7 @@ export class RoutePolicy {
   readonly #own: PrefixCover<true>;
 
   /** @param announced Prefixes behind this host. */
-  constructor({ addresses, peers, ports }: NetworkConfig, announced: readonly string[]) {
+  constructor({ addresses, peers, ports, relay }: NetworkConfig, announced: readonly string[]) {
     const accepting = peers.filter(({ acceptRoutes }) => acceptRoutes.length > 0);
     this.#accepted = new Map(
       accepting.map(({ publicKey, acceptRoutes }) => [encodeKey(publicKey), coverOf(acceptRoutes)]),
@@ -38,7 +38,7 @@ export class RoutePolicy {
     this.#configured = new PrefixCover(owners);
     const hosts = addresses.map((address) => address.replace(/\/.*$/, ''));
     const guests = ports.flatMap((port) => (port.type === 'unix' ? port.addresses : []));
-    this.#own = coverOf([...hosts, ...guests, ...announced]);
+    this.#own = coverOf([...hosts, ...guests, ...(relay?.addresses ?? []), ...announced]);
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * The way out: from a packet of the overlay to a sealed frame for the underlay.
  *
- *     select                     (a switch has done 1 to 3 for an Ethernet frame)
+ *     select                     (for an Ethernet frame a switch did 1 and 2)
  *      1  a whole IPv4 or IPv6 packet     wire/ip.ts            RFC 791, RFC 8200
  *      2  the peer that owns its route    route/route-table.ts
  *      3  not our own control connection  (below)
@@ -60,10 +60,20 @@ export class Encap {
     return this.#selectSa(peer, packetLen, nowMs);
   }
 
-  /** Stages 4 to 6 for an Ethernet frame to a peer. @returns As `select`. */
-  selectFrame(peer: Peer, frameLen: number, nowMs: number): number {
+  /**
+   * Stages 3 to 6 for an Ethernet frame to a peer.
+   *
+   * @param packetAt Of the IP packet in it, for stage 3, in a frame of this host's own; 0 spares that:
+   *                 another station may run an agent, whose control connection this network is to carry.
+   * @returns As `select`.
+   */
+  selectFrame(peer: Peer, frameAt: number, frameLen: number, packetAt: number, nowMs: number): number {
     this.peer = peer;
     this.#protocolType = ProtocolType.ethernet;
+    if (packetAt > 0) {
+      const isWhole = checkPacket(this.#memory.view, packetAt, frameAt + frameLen - packetAt);
+      if (isWhole && this.#isControlLoop(peer, packetAt)) return -DropCode.txControlLoop;
+    }
     return this.#selectSa(peer, frameLen, nowMs);
   }
 

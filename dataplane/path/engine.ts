@@ -6,6 +6,7 @@
  * any number of receive SAs. Times are ms on one clock of the caller's that does not go back.
  */
 import type { PeerSpec, RouteSpec, SaProgress, SaSpec } from '../contract.ts';
+import type { RouteTable } from '../route/route-table.ts';
 import type { AeadProvider, PacketMemory } from '../sa/aead.ts';
 import { BASE_LEN, vni } from '../wire/geneve.ts';
 import type { CounterBlock } from './counters.ts';
@@ -94,6 +95,11 @@ export class Engine {
     this.#peers.remove(peer);
     this.#counters.clearSlot(slot);
     if (this.lastPeer === peer) this.lastPeer = null;
+  }
+
+  /** A network's routes; undefined for one that does not exist. Not to be changed. */
+  routes(vni: number): RouteTable<Peer> | undefined {
+    return this.#peers.network(vni)?.routes;
   }
 
   peer(slot: number): Peer | undefined {
@@ -203,11 +209,18 @@ export class Engine {
     return fault;
   }
 
-  /** As `select`, for `frames` Ethernet frames that a switch sends to a peer; an unknown slot has no route. */
-  selectFrame(slot: number, frameLen: number, frames: number, nowMs: number): number {
+  /** As `select`, for `frames` that a switch sends to a peer; see Encap. An unknown slot has no route. */
+  selectFrame(
+    slot: number,
+    at: number,
+    len: number,
+    frames: number,
+    packetAt: number,
+    nowMs: number,
+  ): number {
     const peer = this.#peers.peer(slot);
     this.lastPeer = peer ?? null;
-    const fault = peer ? this.#encap.selectFrame(peer, frameLen, nowMs) : -DropCode.txNoRoute;
+    const fault = peer ? this.#encap.selectFrame(peer, at, len, packetAt, nowMs) : -DropCode.txNoRoute;
     if (fault !== 0) this.#counters.txDropped(peer?.slot ?? 0, -fault, frames);
     return fault;
   }

@@ -5,14 +5,7 @@
  * port going away. Implements what the control plane may ask for.
  */
 import { randomFillSync } from 'node:crypto';
-import type {
-  DataPlane,
-  LanePlan,
-  PeerProgress,
-  PeerSpec,
-  RouteSpec,
-  SaSpec,
-} from '../contract.ts';
+import type { DataPlane, LanePlan, PeerProgress, PeerSpec, RouteSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { CounterBlock } from '../path/counters.ts';
 import type { TunOffloads } from '../port/tun.ts';
@@ -21,12 +14,14 @@ import { KnownPeers } from './known-peers.ts';
 import type { WorkerCommand, WorkerSetup } from './messages.ts';
 import { peerProgress } from './peer-progress.ts';
 import type { PoolEvents } from './pool-events.ts';
-import { type NetworkOptions, type PoolNetwork, SWITCH_QUEUE } from './pool-network.ts';
+import { type NetworkOptions, PORT_QUEUE, type PoolNetwork } from './pool-network.ts';
 import { PoolNetworks } from './pool-networks.ts';
 import { QueueSockets } from './queue-sockets.ts';
 import { QueueThreads } from './queue-threads.ts';
 import { sharesOf } from './sa-shares.ts';
 
+/** Number of a TUN interface, which is no port of a network's. */
+const TUN_PORT = 0;
 const SPI_COUNTER_MASK = 0x3fffffff;
 
 export interface PoolOptions {
@@ -68,7 +63,7 @@ export class WorkerPool implements DataPlane {
     this.lanes = options.queues;
     this.#events = events;
     this.#networks = new PoolNetworks(options.queues, options.maxPeers + 1, (command) =>
-      this.#threads.one(SWITCH_QUEUE, command),
+      this.#threads.one(PORT_QUEUE, command),
     );
     let sockets: QueueSockets | null = null;
     try {
@@ -138,6 +133,7 @@ export class WorkerPool implements DataPlane {
     const flowHashKey = randomFillSync(new Uint8Array(16));
     const peerSlots = options.maxPeers + 1;
     const { receivers, senders } = this.#sockets;
+    const kinds = options.networks.map((network) => network.switch !== null);
     return receivers.map((socket, queue) => {
       const wakeFd = openEventFd();
       this.#wakeFds.push(wakeFd);
@@ -152,6 +148,7 @@ export class WorkerPool implements DataPlane {
         counters: CounterBlock.allocate(peerSlots),
         peerSlots,
         flowHashKey,
+        carries: { packets: kinds.includes(false), frames: queue === PORT_QUEUE && kinds.includes(true) },
       };
     });
   }
@@ -170,7 +167,9 @@ export class WorkerPool implements DataPlane {
   #portLost(vni: number, id: number): void {
     const network = this.#networks.get(vni);
     if (network === undefined || this.#closed) return;
-    const port = network.switch?.ports().find((each) => each.id === id);
+    const port = network.ports?.ports().find((each) => each.id === id);
+    // Of a port that was removed meanwhile the news comes too late; a TUN interface is none.
+    if (port === undefined && (network.switch !== null || id !== TUN_PORT)) return;
     if (port !== undefined && port.options !== null) this.#events.onPortLost(vni, port.name);
     else if (!network.isLost) {
       network.isLost = true;
@@ -224,20 +223,21 @@ export class WorkerPool implements DataPlane {
     await this.#threads.living({ kind: 'removePeer', slot });
   }
 
-  /**
-   * Adds routes to those of a peer of an IP network; on every queue before it resolves.
-   *
-   * @throws {WorkerError} when another peer has one of them: no queue has any of them then.
-   */
+  /** Adds routes to a peer's, on every queue. @throws {WorkerError} when another peer has one: none is added then. */
   async addRoutes(slot: number, routes: readonly RouteSpec[]): Promise<void> {
-    await this.#threads.living({ kind: 'addRoutes', slot, routes });
+    await this.#threads.living({ kind: 'addRoutes', slot, routes }, this.#serving(slot));
     this.#peers.addRoutes(slot, routes);
   }
 
   /** Removes some of a peer's routes; those that it has not are fine. */
   async removeRoutes(slot: number, routes: readonly RouteSpec[]): Promise<void> {
-    await this.#threads.living({ kind: 'removeRoutes', slot, routes });
+    await this.#threads.living({ kind: 'removeRoutes', slot, routes }, this.#serving(slot));
     this.#peers.removeRoutes(slot, routes);
+  }
+
+  /** Picks the queues that know a peer. */
+  #serving(slot: number): (queue: number) => boolean {
+    return (queue) => this.#networks.isServedBy(this.#peers.vniOf(slot) ?? 0, queue);
   }
 
   async installRx(sas: readonly SaSpec[]): Promise<void> {

@@ -4,7 +4,7 @@ import { RoutePolicy } from '../../../cli/agent/route-policy.ts';
 import type { NetworkConfig, PeerConfig } from '../../../cli/config/types.ts';
 import { encodeKey } from '../../../controlplane/key-text.ts';
 import { parsePrefix } from '../../../dataplane/route/prefix.ts';
-import { agentConfig, peerConfig } from './samples.ts';
+import { agentConfig, peerConfig, relayConfig } from './samples.ts';
 
 const ACCEPTING = peerConfig(2, { acceptRoutes: ['10.88.0.0/16', 'fd88::/48'] });
 
@@ -44,13 +44,14 @@ describe('RoutePolicy.judge()', () => {
     const port = { type: 'unix', name: 'vm', path: '/run/vm', remote: null, mode: 0o600, mtu: null } as const;
     const network = {
       addresses: ['10.88.0.1/24', 'fd88::1/64'],
+      relay: relayConfig({ addresses: ['10.88.7.7'] }),
       ports: [{ ...port, maxStations: null, addresses: ['10.88.5.0/24'] }],
     };
     const own = ['10.88.9.0/24'];
     const of = (prefix: string) => judge(prefix, [], { network, own });
-    expect(['10.88.0.1/32', 'fd88::1/128', '10.88.5.9/32', '10.88.5.0/24', '10.88.9.0/25'].map(of)).toEqual(
-      Array(5).fill('own'),
-    );
+    expect(
+      ['10.88.0.1/32', 'fd88::1/128', '10.88.5.9/32', '10.88.5.0/24', '10.88.9.0/25', '10.88.7.7/32'].map(of),
+    ).toEqual(Array(6).fill('own'));
     expect(['10.88.0.2/32', '10.88.0.0/24', '10.88.4.0/23', '10.88.8.0/23'].map(of)).toEqual(
       Array(4).fill(null),
     );

@@ -140,6 +140,16 @@ describeHosts('WorkerPool', () => {
     await expect(pool.addRoutes(1, b ?? [])).rejects.toMatchObject(collision);
   });
 
+  test('addRoutes() and removeRoutes() go to the queues that serve the network', async () => {
+    const { pool } = await open({ queues: 2 });
+    await pool.addNetwork({ vni: 8, interfaceName: null, switch: null });
+    await pool.setPeers([peer({ slot: 3, vni: 8 })]);
+    const routes = [{ dst: '10.88.0.1/32', src: '0.0.0.0/0' }];
+    await pool.addRoutes(3, routes);
+    await pool.removeRoutes(3, routes);
+    await expect(pool.addRoutes(4, routes)).rejects.toThrow('No peer has slot 4');
+  });
+
   test('installRx() and installTx() overwrite the keys that they are given, refused or not', async () => {
     const { pool } = await open({ queues: 2 });
     await pool.setPeers([peer()]);
