@@ -55,10 +55,7 @@ export class AttachmentWork {
     const steps = [
       pair.then(() => configureContainer(plan, netns)),
       pair.then(() => addPort(record, network)),
-      this.#holdGateways(record, network, remember).then((gateways) => {
-        checkPublished(record, network, gateways);
-        this.#forward({ ...record, gateways });
-      }),
+      this.#openWay(record, network, remember),
       this.nat.apply(),
     ];
     // None may still be at work when the first that failed is taken back.
@@ -79,8 +76,8 @@ export class AttachmentWork {
   async adopt(record: AttachmentRecord): Promise<void> {
     const network = this.networkOf(record);
     if (network === undefined) throw new RangeError(`there is no network ${record.network.name} any more`);
-    await addPort(record, network);
     this.#forward(record);
+    await addPort(record, network);
   }
 
   /** Gives the networks' interfaces the gateways that they had before they were made anew. @throws {AttachError} */
@@ -99,23 +96,23 @@ export class AttachmentWork {
       .find((each) => each.name === name && each.vni === vni && each.mode === mode);
   }
 
-  #holdGateways(
-    { ips }: AttachmentRecord,
+  /** The way outside: gateways on the network's interface, and forwarding. */
+  #openWay(
+    record: AttachmentRecord,
     network: ContainerNetwork,
     remember: (gateways: string[]) => void,
-  ): Promise<string[]> {
+  ): Promise<void> {
     const { device, vni, mode } = network;
-    const wanted = mode === 'l2' ? gatewaysOf(ips) : [];
-    if (device === null || wanted.length === 0) return Promise.resolve([]);
     return this.#gateways.run(String(vni), async () => {
       const held = this.#heldGateways(network);
-      const missing = await missingGateways(network, wanted, held);
-      remember(missing);
-      await putGateways(
-        device,
-        missing.filter((gateway) => !held.includes(gateway)),
-      );
-      return missing;
+      const wanted = mode === 'l2' ? gatewaysOf(record.ips) : [];
+      const gateways = await missingGateways(network, wanted, held);
+      checkPublished(record, network, gateways);
+      remember(gateways);
+      // First: of an address that came just before, the kernel would count the subnet's anycast address twice.
+      this.#forward({ ...record, gateways });
+      const fresh = gateways.filter((gateway) => !held.includes(gateway));
+      if (device !== null) await putGateways(device, fresh);
     });
   }
 

@@ -83,7 +83,9 @@ async function addressesOf(device: string): Promise<string[]> {
 async function isTaken(network: ContainerNetwork, device: string, gateway: string): Promise<boolean> {
   const [address = ''] = gateway.split('/');
   const known = (await network.switch?.neighbours()) ?? [];
-  if (known.some(({ ip }) => sameAddress(ip, address))) return true;
+  // What it knows of the interface itself is what that had for attachments before.
+  const own = network.switch?.portId(device);
+  if (known.some(({ ip, port }) => port !== own && sameAddress(ip, address))) return true;
   // What an entry says that is there already may be long past.
   const ask = `neigh del ${address} dev ${device}\nneigh replace ${address} dev ${device} nud none use\n`;
   await runProgram('ip', ['-force', '-batch', '-'], ask);

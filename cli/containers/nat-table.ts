@@ -4,7 +4,7 @@ import { AttachCode } from '../../cni/attach-protocol.ts';
 import { type NatState, removeCommands, replaceCommands } from '../../cni/netfilter.ts';
 import { natDifferences } from '../../cni/netfilter-listing.ts';
 import { AttachError } from './attach-error.ts';
-import { runProgram } from './run-program.ts';
+import { runProgram, runWithPipe } from './run-program.ts';
 
 const NO_TABLE = /No such file or directory/;
 
@@ -70,7 +70,7 @@ export class NatTable {
     if (text === this.#written) return;
     this.#written = null;
     try {
-      const { failed, stderr } = await runProgram('nft', ['-j', '-f', '-'], text);
+      const { failed, stderr } = await runWithPipe('nft', ['-j', '-f', '-'], text);
       if (failed) throw refusal('change', stderr);
     } catch (error) {
       // Nothing is wanted of nftables, which may well not be there.
