@@ -19,6 +19,8 @@ import type { Netns } from './netns.ts';
 import type { AttachmentRecord } from './record.ts';
 import { SerialQueue } from './serial-queue.ts';
 
+const JUST_NOW_MS = 30_000;
+
 export interface WorkOptions {
   readonly agent: string;
   readonly networks: ContainerNetworks;
@@ -32,6 +34,8 @@ export class AttachmentWork {
   readonly #options: WorkOptions;
   /** By VNI: who needs a gateway and who gives it up must not cross. */
   readonly #gateways = new SerialQueue();
+  /** When this host gave up a gateway, by VNI and address. */
+  readonly #gaveUpAtMs = new Map<string, number>();
 
   constructor(options: WorkOptions) {
     this.#options = options;
@@ -106,7 +110,8 @@ export class AttachmentWork {
     return this.#gateways.run(String(vni), async () => {
       const held = this.#heldGateways(network);
       const wanted = mode === 'l2' ? gatewaysOf(record.ips) : [];
-      const gateways = await missingGateways(network, wanted, held);
+      const own = [...held, ...wanted.filter((gateway) => this.#hadJustNow(network, gateway))];
+      const gateways = await missingGateways(network, wanted, own);
       checkPublished(record, network, gateways);
       remember(gateways);
       // First: of an address that came just before, the kernel would count the subnet's anycast address twice.
@@ -122,11 +127,15 @@ export class AttachmentWork {
     return this.#gateways.run(String(vni), async () => {
       // A config that was changed may say the same since.
       const kept = [...this.#heldGateways(network), ...addresses];
-      await takeGateways(
-        device,
-        gateways.filter((gateway) => !kept.includes(gateway)),
-      );
+      const taken = gateways.filter((gateway) => !kept.includes(gateway));
+      await takeGateways(device, taken);
+      for (const gateway of taken) this.#gaveUpAtMs.set(`${vni} ${gateway}`, performance.now());
     });
+  }
+
+  /** Then nobody else has it, and it would take a while to find that out. */
+  #hadJustNow({ vni }: ContainerNetwork, gateway: string): boolean {
+    return performance.now() - (this.#gaveUpAtMs.get(`${vni} ${gateway}`) ?? -Infinity) < JUST_NOW_MS;
   }
 
   #heldGateways({ vni }: ContainerNetwork): string[] {

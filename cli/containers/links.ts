@@ -11,6 +11,8 @@ import { type ProgramResult, runProgram } from './run-program.ts';
 const IPV6_CONF = '/proc/sys/net/ipv6/conf';
 /** Containers are often made with IPv6 off; whoever gives one an IPv6 address wants it. `$1` is the interface. */
 const ENABLE_IPV6 = 'echo 0 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"; exec ip -batch -';
+/** @see RFC 8200 §5 */
+export const MIN_MTU_IPV6 = 1_280;
 const GONE = /Cannot find device/;
 const EXISTS = /File exists/;
 
@@ -23,14 +25,15 @@ export async function makePair(plan: LinkPlan, netns: Netns): Promise<void> {
   const { hostInterface: host, containerInterface: inner } = plan;
   // What is there under our name is left of an attachment that nobody remembers.
   if (hostEnds().has(host.name)) await removeLink(host.name);
+  const withIpv6 = hasIpv6(inner.mtu);
   try {
-    await batch(hostCommands(plan, netns.path, hasIpv6()), (args, input) => runProgram('ip', args, input));
+    await batch(hostCommands(plan, netns.path, withIpv6), (args, input) => runProgram('ip', args, input));
   } catch (error) {
     const isInner = error instanceof AttachError && EXISTS.test(error.message) && !hostEnds().has(host.name);
     if (isInner) throw new AttachError(AttachCode.exists, `the container has an interface ${inner.name}`);
     throw error;
   }
-  if (plan.mode === 'l2') silence(host.name);
+  if (plan.mode === 'l2' && withIpv6) silence(host.name);
 }
 
 /** Gives the container's end its addresses and routes. @throws {AttachError} */
@@ -56,10 +59,12 @@ export function hostEnds(): Set<string> {
 
 /** The host must not answer its containers beside the overlay: it has seen their frames, too. */
 function silence(device: string): void {
-  if (hasIpv6()) writeFileSync(`${IPV6_CONF}/${device}/disable_ipv6`, '1');
+  writeFileSync(`${IPV6_CONF}/${device}/disable_ipv6`, '1');
 }
 
-function hasIpv6(): boolean {
+/** Whether an interface with that MTU has IPv6 at all. */
+function hasIpv6(mtuBytes: number): boolean {
+  if (mtuBytes < MIN_MTU_IPV6) return false;
   try {
     readFileSync(`${IPV6_CONF}/all/disable_ipv6`);
     return true;

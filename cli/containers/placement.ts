@@ -5,6 +5,7 @@ import { findConflict } from '../../cni/port-conflict.ts';
 import { findPortHolder } from '../../cni/port-holder.ts';
 import { AttachError } from './attach-error.ts';
 import { type ContainerNetwork, familyOf, lengthOf, sameAddress } from './container-network.ts';
+import { MIN_MTU_IPV6 } from './links.ts';
 import type { AttachmentRecord } from './record.ts';
 
 /** `ip -batch` takes quotes and comments apart, and the kernel takes % for a number that it is to find. */
@@ -31,10 +32,16 @@ export function chooseNetwork(networks: readonly ContainerNetwork[], wanted?: st
 
 /** @throws {AttachError} for what the network can't do at all. */
 export function checkSupported(request: Attach, network: ContainerNetwork): void {
-  const { ips, portMappings, masquerade, ifname } = request;
+  const { ips, portMappings, masquerade, ifname, mtu } = request;
   if (UNUSABLE_IFNAME.test(ifname))
     throw unsupported(`interface name ${JSON.stringify(ifname)}`, 'choose a plain one');
-  const { name, mode, device } = network;
+  const { name, mode, device, mtuBytes } = network;
+  if (
+    Math.min(mtu ?? mtuBytes, mtuBytes) < MIN_MTU_IPV6 &&
+    ips.some(({ address }) => familyOf(address) === 6)
+  ) {
+    throw unsupported(`no IPv6 with an MTU of ${mtu ?? mtuBytes}`, `it needs ${MIN_MTU_IPV6}`);
+  }
   if (device === null && mode === 'l3') {
     throw unsupported(`${name} has no interface`, 'containers of an L3 network are reached through it');
   }

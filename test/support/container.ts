@@ -1,6 +1,5 @@
 /** Containers for end-to-end tests: namespaces that the real plugin attaches to a real agent. */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Agent } from './agent.ts';
 import { MAIN } from './dist.ts';
@@ -167,16 +166,8 @@ function withoutAccidents(text: string): string {
   return text
     .replace(/ (valid_lft|preferred_lft|expires|qdisc|qlen|tentative) ?\S*/g, '')
     .split('\n')
+    .map((line) => line.replace(/^\d+: /, ''))
     .filter((line) => !/fe80:|^$/.test(line))
     .sort()
     .join('\n');
-}
-
-/** Whether a record or a text of the agent is there. */
-export function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
-  }
 }
