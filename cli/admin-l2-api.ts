@@ -73,6 +73,8 @@ export const PORT_STATUS = z.object({
   tx_bytes: count(),
   rx_dropped: count(),
   tx_dropped: count(),
+  /** Of a guest of an L3 network: what is among the dropped, by reason. */
+  drops: z.object({ rx: z.record(z.string(), count()), tx: z.record(z.string(), count()) }).optional(),
 });
 export type PortStatus = z.infer<typeof PORT_STATUS>;
 

@@ -49,6 +49,11 @@ function define(registry: Registry) {
       ...PORT,
       'direction',
     ]),
+    guestDrops: counter(
+      'icx_guest_drops_total',
+      'Packets of and to a guest that the router dropped, by reason; among those of icx_port_drops_total.',
+      [...PORT, 'direction', 'reason'],
+    ),
   };
 }
 
@@ -100,5 +105,10 @@ export class NetworkMetrics {
     m.portTxBytes.inc(labels, port.txBytes);
     m.portDrops.inc({ ...labels, direction: 'rx' }, port.rxDropped);
     m.portDrops.inc({ ...labels, direction: 'tx' }, port.txDropped);
+    for (const direction of ['rx', 'tx'] as const) {
+      for (const [reason, packets] of Object.entries(port.drops?.[direction] ?? {})) {
+        m.guestDrops.inc({ ...labels, direction, reason }, packets);
+      }
+    }
   }
 }

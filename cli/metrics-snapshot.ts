@@ -81,6 +81,8 @@ export interface PortSnapshot {
   readonly txFrames: number;
   readonly txBytes: number;
   readonly txDropped: number;
+  /** Of a guest: packets among the dropped, by reason. */
+  readonly drops?: Readonly<Record<'rx' | 'tx', Readonly<Record<string, number>>>>;
 }
 
 /** The UDP relay of a network. Bytes are payload of UDP. */

@@ -1,7 +1,7 @@
 /** Makes a port out of the options of `icx port add`, or says which of them are wrong. */
 import { basename, resolve } from 'node:path';
 import { CliError, Exit } from './cli-error.ts';
-import { parseAddress, ValueError } from './config/text-values.ts';
+import { parseAddress, parseNetwork, ValueError } from './config/text-values.ts';
 import {
   DEVICE_NAME,
   MAX_SOCKET_PATH_BYTES,
@@ -22,6 +22,7 @@ export interface PortOptions {
   readonly remote?: readonly string[];
   readonly mode?: string;
   readonly mtu?: string;
+  readonly address?: readonly string[];
   readonly device?: string;
   readonly vni?: string;
   readonly listen?: string;
@@ -35,7 +36,7 @@ type Option = Exclude<keyof PortOptions, 'type' | 'name' | 'maxStations'>;
 
 /** What goes with a type. */
 const TAKES: Readonly<Record<PortSpec['type'], readonly Option[]>> = {
-  unix: ['path', 'remote', 'mode', 'mtu'],
+  unix: ['path', 'remote', 'mode', 'mtu', 'address'],
   interface: ['device'],
   vxlan: ['vni', 'listen', 'listenPort', 'remote', 'group', 'device', 'learnRemotes', 'ttl'],
 };
@@ -72,6 +73,7 @@ function unix(options: PortOptions): Extract<PortSpec, { type: 'unix' }> {
     remote: guest === undefined ? undefined : socketPath('remote', guest),
     mode,
     mtu: number('mtu', options.mtu, PORT_MTU.min, PORT_MTU.max),
+    address: options.address?.map(prefix),
   };
 }
 
@@ -104,6 +106,16 @@ function required(options: PortOptions, option: 'path' | 'device'): string {
   const value = options[option];
   if (value !== undefined && value !== '') return value;
   throw usage(`--type ${options.type} needs ${flag(option)}`, 'icx port add --help explains it');
+}
+
+/** With its length, as the config has it. */
+function prefix(text: string): string {
+  try {
+    return parseNetwork(text);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw refusal('address', text, 'an address or a prefix such as 10.77.0.9 or fd77:9::/64');
+  }
 }
 
 /** Relative paths are relative to this command: the agent runs elsewhere. */

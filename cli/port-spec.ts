@@ -1,6 +1,7 @@
 /** The ports that a running agent can be given, with the keys of a config's `[[port]]`. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parsePrefix } from '../dataplane/route/prefix.ts';
 
 /** Longest path that a socket address takes, in bytes. @see unix(7) */
 export const MAX_SOCKET_PATH_BYTES = 107;
@@ -23,6 +24,7 @@ const SOCKET_PATH = z
   .startsWith('/')
   .refine((path) => Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES);
 const ADDRESS = z.string().refine((text) => isIP(text) !== 0 && !text.includes('%'));
+const PREFIX = z.string().refine(isPrefix);
 const DEVICE = z.string().regex(DEVICE_NAME);
 
 const COMMON = {
@@ -39,6 +41,8 @@ export const PORT_SPEC = z.discriminatedUnion('type', [
     remote: SOCKET_PATH.optional(),
     mode: z.string().regex(SOCKET_MODE).optional(),
     mtu: z.int().min(PORT_MTU.min).max(PORT_MTU.max).optional(),
+    /** Of a guest of an L3 network, and only there. */
+    address: z.array(PREFIX).min(1).max(256).optional(),
   }),
   z.object({ type: z.literal('interface'), ...COMMON, device: DEVICE }),
   z.object({
@@ -56,3 +60,13 @@ export const PORT_SPEC = z.discriminatedUnion('type', [
   }),
 ]);
 export type PortSpec = z.infer<typeof PORT_SPEC>;
+
+/** CIDR text, without host bits. */
+function isPrefix(text: string): boolean {
+  try {
+    parsePrefix(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import type { CliContext } from './cli-context.ts';
 import { Exit, errorLines, exitCodeOf } from './cli-error.ts';
 import { addCheck } from './commands/check.ts';
+import { addCni } from './commands/cni.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDown } from './commands/down.ts';
@@ -30,6 +31,7 @@ const COMMANDS = [
   addFdb,
   addPort,
   addNeigh,
+  addCni,
   addRelay,
   addGenkey,
   addPubkey,

@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'cni',
   ],
   // A program of its own that starts for every container: what it imports, it waits for.
-  cni: ['cli/run-dir.ts', 'dataplane/route/prefix.ts', 'dataplane/wire/ip-text.ts'],
+  cni: ['dataplane/route/prefix.ts', 'dataplane/wire/ip-text.ts'],
   // Nothing that ships knows the benches; they may look everywhere.
   bench: ['dataplane', 'controlplane', 'cli'],
 };

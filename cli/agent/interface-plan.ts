@@ -21,7 +21,7 @@ export function interfacePlan(
     mac: network.mode === 'l2' ? interfaceMac(own.publicKey, network.vni) : null,
     addresses: network.addresses,
     mtuBytes,
-    routes: network.routes ? network.peers.flatMap((peer) => peer.allowedIps) : [],
+    routes: routesOf(network),
     endpoints: [...new Set(reachable.map(({ address }) => address))],
     traffic: {
       dataPorts,
@@ -34,8 +34,19 @@ export function interfacePlan(
 
 /** Whether the interface carries IPv6, which the kernel refuses below its minimum MTU: every Ethernet does. */
 export function carriesIpv6(network: NetworkConfig): boolean {
-  const routes = network.routes ? network.peers.flatMap((peer) => peer.allowedIps) : [];
-  return network.mode === 'l2' || [...network.addresses, ...routes].some((prefix) => prefix.includes(':'));
+  const inner = [...network.addresses, ...routesOf(network), ...guestAddresses(network)];
+  return network.mode === 'l2' || inner.some((prefix) => prefix.includes(':'));
+}
+
+/** What the host's kernel is to send into the interface. */
+function routesOf(network: NetworkConfig): string[] {
+  if (!network.routes) return [];
+  return [...new Set([...network.peers.flatMap((peer) => peer.allowedIps), ...guestAddresses(network)])];
+}
+
+/** Of an L3 network: ports of others have none. */
+function guestAddresses({ ports }: NetworkConfig): string[] {
+  return ports.flatMap((port) => (port.type === 'unix' ? port.addresses : []));
 }
 
 /**

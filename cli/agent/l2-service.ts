@@ -1,6 +1,9 @@
-/** What a running agent does with its L2 networks when asked. */
+/** What a running agent does with the stations, ports and neighbours of its networks when asked. */
 
 import { ANYWHERE } from '../../dataplane/worker/messages.ts';
+import type { PoolGuests } from '../../dataplane/worker/pool-guests.ts';
+import type { PoolNetwork } from '../../dataplane/worker/pool-network.ts';
+import type { PoolPorts } from '../../dataplane/worker/pool-ports.ts';
 import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
 import type {
   FdbAdd,
@@ -17,20 +20,21 @@ import type {
   PortReport,
 } from '../admin-l2-api.ts';
 import { CliError, Exit } from '../cli-error.ts';
-import { type NamedNetwork, networkFor, networksFor } from './l2-networks.ts';
+import { FOR_GUESTS, type NamedNetwork, networkFor, networksFor, WITH_PORTS } from './l2-networks.ts';
+import { readPorts } from './network-readings.ts';
 import { portId } from './network-switch.ts';
 import type { Overlay } from './overlay.ts';
 import type { OverlayNetwork } from './overlay-network.ts';
 import type { PeerEntry } from './peer-table.ts';
 import { requestedPort } from './port-plan.ts';
-import { readPorts } from './switch-readings.ts';
 
-/** A network with a switch. */
-interface Switched extends NamedNetwork {
+/** A network that takes ports. */
+interface Ported<P extends PoolPorts> extends NamedNetwork {
   readonly network: OverlayNetwork;
-  readonly own: PoolSwitch;
+  readonly own: P;
   readonly peers: readonly PeerEntry[];
 }
+type Joined = Ported<PoolSwitch> | Ported<PoolGuests>;
 
 type Place = { readonly port: string; readonly kind: 'port' | 'peer' };
 
@@ -78,16 +82,18 @@ export class L2Service implements L2Api {
   }
 
   async portList({ network }: NetworkChoice): Promise<PortReport> {
-    const networks = networksFor(this.#switched(), network).map(async ({ name, vni, network: own }) => ({
-      network: name,
-      vni,
-      ports: await readPorts(this.#overlay, own),
-    }));
+    const networks = networksFor(this.#joined(), network, WITH_PORTS).map(
+      async ({ name, vni, network: own }) => ({
+        network: name,
+        vni,
+        ports: await readPorts(this.#overlay, own),
+      }),
+    );
     return { networks: await Promise.all(networks) };
   }
 
   async portAdd({ network, port }: PortAdd): Promise<PortChange> {
-    const { name, vni, own, network: running } = networkFor(this.#switched(), network);
+    const { name, vni, own, network: running } = this.#placeFor(port, network);
     if (own.portId(port.name) !== undefined) {
       const hint = 'choose another name, or remove that one: icx port del';
       throw new CliError(`${name} has a port ${port.name}`, hint, Exit.failed, 'ERR_ICX_PORT_NAME');
@@ -97,7 +103,7 @@ export class L2Service implements L2Api {
   }
 
   async portDel({ network, name: port }: PortDel): Promise<PortChange> {
-    const { name, own } = networkFor(this.#switched(), network);
+    const { name, own } = networkFor(this.#joined(), network, WITH_PORTS);
     if (await own.removePort(port)) return { network: name, port };
     const isDevice = own.portId(port) !== undefined;
     const names = own.ports().flatMap(({ name: each, options }) => (options === null ? [] : [each]));
@@ -110,7 +116,7 @@ export class L2Service implements L2Api {
   }
 
   async neighShow({ network }: NetworkChoice): Promise<NeighReport> {
-    const networks = networksFor(this.#switched(), network).map(async (each) => {
+    const networks = networksFor(this.#joined(), network, WITH_PORTS).map(async (each) => {
       const neighbours = (await each.own.neighbours()).map(({ ip, mac, port, isStatic, ageMs }) => ({
         ip,
         mac,
@@ -123,18 +129,45 @@ export class L2Service implements L2Api {
     return { networks: await Promise.all(networks) };
   }
 
-  #switched(): Switched[] {
+  /** A port with inner addresses is a guest's, and only L3 networks have those. */
+  #placeFor(port: PortAdd['port'], wanted: string | undefined): Joined {
+    const isGuest = port.type === 'unix' && port.address !== undefined;
+    const routed = this.#ported(({ guests }) => guests);
+    if (isGuest) return networkFor(routed, wanted, FOR_GUESTS);
+    const isRouted = routed.some(({ name, vni }) => wanted === name || wanted === String(vni));
+    const switched = this.#switched();
+    if (!isRouted || switched.some(({ name }) => name === wanted)) return networkFor(switched, wanted);
+    throw new CliError(
+      `port ${port.name} has no address in ${wanted}, which is an L3 network`,
+      'ports there are of --type unix with the --address of their guest',
+      Exit.usage,
+      'ERR_ICX_USAGE',
+    );
+  }
+
+  #switched(): Ported<PoolSwitch>[] {
+    return this.#ported((network) => network.switch);
+  }
+
+  /** Those that have ports, or are made for them. */
+  #joined(): Joined[] {
+    const routed = this.#ported(({ guests }) => guests);
+    return [...this.#switched(), ...routed.filter(({ own }) => own.ports().length > 0)];
+  }
+
+  #ported<P extends PoolPorts>(portsOf: (network: PoolNetwork) => P | null): Ported<P>[] {
     const { pool, peers } = this.#overlay;
     return this.#overlay.networks().flatMap((network) => {
-      const own = pool.network(network.vni)?.switch ?? null;
+      const held = pool.network(network.vni);
+      const own = held === undefined ? null : portsOf(held);
       const { vni, config } = network;
       return own === null ? [] : [{ network, own, name: config.name, vni, peers: peers.of(vni) }];
     });
   }
 }
 
-/** The port or peer that the switch's number means. */
-function placeOf({ own, peers }: Switched, id: number): Place {
+/** The port or peer that the network's number means. */
+function placeOf({ own, peers }: Joined, id: number): Place {
   const peer = peers.find(({ slot }) => slot === id);
   if (peer !== undefined) return { port: peer.config.name, kind: 'peer' };
   if (id === ANYWHERE) return { port: 'any', kind: 'peer' };

@@ -1,55 +1,32 @@
-/** Keeps the switch of a running network in step with its config: ports, bound stations, neighbours. */
-import { isDeepStrictEqual } from 'node:util';
+/** Keeps the switch of a running network in step with its config: bound stations, neighbours. */
 import { ANYWHERE } from '../../dataplane/worker/messages.ts';
 import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
 import { CliError, Exit } from '../cli-error.ts';
-import type { NeighbourConfig, NetworkConfig, PortConfig, StationConfig } from '../config/types.ts';
+import type { NeighbourConfig, NetworkConfig, StationConfig } from '../config/types.ts';
 import type { PeerEntry } from './peer-table.ts';
-import { portOptions } from './port-plan.ts';
 
 /** What of a config is in force. */
 interface Applied {
-  readonly ports: ReadonlyMap<string, PortConfig>;
   readonly stations: readonly StationConfig[];
   readonly neighbours: readonly NeighbourConfig[];
 }
 
-const NOTHING: Applied = { ports: new Map(), stations: [], neighbours: [] };
-
 export class NetworkSwitch {
-  #applied = NOTHING;
+  #applied: Applied = { stations: [], neighbours: [] };
 
   /**
-   * Makes the switch what the config says; what was added to it by hand stays.
+   * Removes the ports that the config has otherwise, or has not: what they were opened with may be
+   * another network's then.
    *
-   * @param peers    Members of the network, which the switch knows already.
-   * @param mtuBytes Of the network.
+   * @param own   Has its ports already.
+   * @param peers Members of the network, which the switch knows already.
    * @throws {Error} with a stable `code`; what comes before what failed is in force then.
    */
-  async apply(
-    own: PoolSwitch,
-    config: NetworkConfig,
-    peers: readonly PeerEntry[],
-    mtuBytes: number,
-  ): Promise<void> {
-    const before = this.#applied;
-    const next = new Map(config.ports.map((port) => [port.name, port]));
-    const ports = new Map(before.ports);
-    for (const [name, port] of before.ports) {
-      if (isDeepStrictEqual(next.get(name), port)) continue;
-      await own.removePort(name);
-      ports.delete(name);
-      this.#applied = { ...this.#applied, ports };
-    }
-    for (const [name, port] of next) {
-      if (ports.has(name)) continue;
-      await own.addPort(portOptions(port, mtuBytes));
-      ports.set(name, port);
-      this.#applied = { ...this.#applied, ports };
-    }
-    await applyStations(own, before.stations, config.switch?.stations ?? [], peers);
-    await applyNeighbours(own, before.neighbours, config.neighbours, peers);
-    this.#applied = { ports, stations: config.switch?.stations ?? [], neighbours: config.neighbours };
+  async apply(own: PoolSwitch, config: NetworkConfig, peers: readonly PeerEntry[]): Promise<void> {
+    const { stations = [] } = config.switch ?? {};
+    await applyStations(own, this.#applied.stations, stations, peers);
+    await applyNeighbours(own, this.#applied.neighbours, config.neighbours, peers);
+    this.#applied = { stations, neighbours: config.neighbours };
   }
 }
 

@@ -7,6 +7,7 @@ import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
 import { HostInterface } from '../host/interface.ts';
 import type { Endpoints } from './endpoints.ts';
 import { carriesIpv6, interfacePlan, type ReachablePeer } from './interface-plan.ts';
+import { NetworkPorts } from './network-ports.ts';
 import { NetworkSwitch } from './network-switch.ts';
 import { commonRoutes, peerSpec, routesOf } from './peer-specs.ts';
 import type { PeerEntry, PeerTable } from './peer-table.ts';
@@ -19,6 +20,7 @@ export class OverlayNetwork {
   mtu = UNMEASURED;
   #config: NetworkConfig;
   readonly #host: HostInterface | null;
+  readonly #ports = new NetworkPorts();
   readonly #switch = new NetworkSwitch();
 
   constructor(config: NetworkConfig) {
@@ -42,10 +44,11 @@ export class OverlayNetwork {
 
   /** @param seed 32 random bits. */
   poolOptions(seed: number): NetworkOptions {
-    const { name, device, mode, switch: own } = this.#config;
+    const { name, device, mode, ports, switch: own } = this.#config;
     return {
       vni: this.vni,
       interfaceName: device ? name : null,
+      guests: mode === 'l3' && ports.length > 0,
       switch: mode === 'l2' && own !== null ? { ...own, seed } : null,
     };
   }
@@ -75,12 +78,17 @@ export class OverlayNetwork {
     return this.#config.mode === 'l2' ? { ...spec, routes: [] } : spec;
   }
 
+  /** Removes the ports that `next` has otherwise, or has not. @throws {Error} with a stable `code`. */
+  async dropPorts(pool: WorkerPool, next: NetworkConfig): Promise<void> {
+    const own = pool.network(this.vni)?.ports ?? null;
+    if (own !== null) await this.#ports.drop(own, next.ports);
+  }
+
   /** Makes the network's ports what the config says. @throws {Error} with a stable `code`. */
   async applyPorts(pool: WorkerPool, peers: PeerTable): Promise<void> {
-    const own = pool.network(this.vni)?.switch ?? null;
-    if (own !== null) {
-      await this.#switch.apply(own, this.#config, peers.of(this.vni), this.mtu.mtuBytes);
-    }
+    const own = pool.network(this.vni);
+    if (own?.ports) await this.#ports.apply(own.ports, this.#config.ports, this.mtu.mtuBytes);
+    if (own?.switch) await this.#switch.apply(own.switch, this.#config, peers.of(this.vni));
   }
 
   /** Gives the interface its addresses and routes. @throws {IpError} */

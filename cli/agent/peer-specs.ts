@@ -5,6 +5,9 @@ import type { PeerConfig } from '../config/types.ts';
 import type { PeerEntry } from './peer-table.ts';
 import type { MeasuredMtu } from './underlay.ts';
 
+/** The data plane's own limit. */
+const MAX_SEALED_BYTES = 65_535;
+
 /** Every pair of allowed_ips (behind the peer) and local_ips (here) of the same family. */
 export function routesOf(peer: PeerConfig): PeerSpec['routes'] {
   const isV6 = (prefix: string): boolean => prefix.includes(':');
@@ -31,7 +34,7 @@ export function peerSpec(
 ): PeerSpec {
   const { slot, vni, config } = entry;
   // Where the underlay may fragment, the interface's own MTU is the only limit.
-  const own = mtu.mtuBytes + headerLen;
+  const own = Math.min(mtu.mtuBytes + headerLen, MAX_SEALED_BYTES);
   return {
     slot,
     vni,

@@ -13,8 +13,8 @@ const ANY = { 4: '0.0.0.0', 6: '::' } as const;
 /** @param mtuBytes Of the network's interface. */
 export function portOptions(port: PortConfig, mtuBytes: number): PortOptions {
   if (port.type === 'unix') {
-    const { type, name, path, remote, mode, maxStations } = port;
-    return { type, name, path, remote, mode, mtuBytes: port.mtu ?? MAX_MTU_BYTES, maxStations };
+    const { type, name, path, remote, mode, maxStations, addresses } = port;
+    return { type, name, path, remote, mode, mtuBytes: port.mtu ?? MAX_MTU_BYTES, maxStations, addresses };
   }
   if (port.type === 'interface') return port;
   return { ...port, maxStations: null, mtuBytes };
@@ -36,6 +36,7 @@ export function requestedPort(port: PortSpec, vni: number, mtuBytes: number): Po
       mode: port.mode === undefined ? OWNER_ONLY : Number.parseInt(port.mode, 8),
       mtuBytes: port.mtu ?? MAX_MTU_BYTES,
       maxStations,
+      addresses: port.address ?? [],
     };
   }
   if (port.type === 'interface') return { type: port.type, name, device: port.device, maxStations };
@@ -59,8 +60,11 @@ export function requestedPort(port: PortSpec, vni: number, mtuBytes: number): Po
 /** Where a port leads to, for people. */
 export function portDetail(options: PortOptions): string {
   switch (options.type) {
-    case 'unix':
-      return options.remote === null ? options.path : `${options.path} to ${options.remote}`;
+    case 'unix': {
+      const { path, remote, addresses } = options;
+      const socket = remote === null ? path : `${path} to ${remote}`;
+      return [socket, ...addresses].join(', ');
+    }
     case 'interface':
       return options.device;
     case 'vxlan': {

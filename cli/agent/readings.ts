@@ -6,9 +6,9 @@ import type { MetricsSnapshot } from '../metrics-snapshot.ts';
 import type { Status } from '../status-schema.ts';
 import type { AgentService } from './agent-service.ts';
 import { buildMetrics } from './metrics-report.ts';
+import { readNetwork } from './network-readings.ts';
 import type { Overlay } from './overlay.ts';
 import { buildStatus, type NetworkReading, type PeerReading } from './status-report.ts';
-import { readNetwork } from './switch-readings.ts';
 
 /** @param attachments How many containers each network has, by VNI. */
 export async function readStatus(

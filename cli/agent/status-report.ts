@@ -31,7 +31,7 @@ export interface AgentState {
 export interface NetworkReading {
   readonly config: NetworkConfig;
   readonly mtuBytes: number;
-  /** null for one of IP packets. */
+  /** null for one of IP packets that has no ports. */
   readonly snapshot: NetworkSnapshot | null;
   /** Containers; none by default. */
   readonly attachments?: number;
@@ -110,8 +110,8 @@ function networkStatus({ config, mtuBytes, snapshot, attachments = 0 }: NetworkR
     interface: config.device ? config.name : null,
     mtu: mtuBytes,
     addresses: [...config.addresses],
-    // Its own interface is one of them.
-    ports: Math.max(0, (snapshot?.ports.length ?? 0) - Number(config.device)),
+    // A switch has the network's own interface among them.
+    ports: Math.max(0, (snapshot?.ports.length ?? 0) - Number(config.device && config.mode === 'l2')),
     stations: snapshot?.switch?.stations ?? 0,
     max_stations: snapshot?.switch?.maxStations ?? 0,
     neighbours: snapshot?.neighbours ?? 0,

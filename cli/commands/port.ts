@@ -1,4 +1,4 @@
-/** `icx port`: what an L2 network joins on this host. */
+/** `icx port`: what a network joins on this host. */
 import { type Command, Option } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { printable } from '../format.ts';
@@ -8,7 +8,9 @@ import { addReport, addTarget, ONE_NETWORK, type TargetOptions, targetAgent } fr
 export function addPort(program: Command, context: CliContext): void {
   const port = program
     .command('port')
-    .description('show and change the ports of an L2 network: sockets of virtual machines, devices, VXLAN');
+    .description(
+      'show and change the ports of a network: sockets of virtual machines and, in an L2 network, devices and VXLAN',
+    );
   addReport(port, context, {
     name: 'list',
     description: 'list ports with their state, stations and traffic',
@@ -41,6 +43,11 @@ function addAdd(port: Command, context: CliContext): void {
     )
     .option('--mode <MODE>', 'unix: permissions of the socket, such as 0660; 0600 by default')
     .option('--mtu <BYTES>', 'unix: largest packet that the guest sends')
+    .option(
+      '--address <PREFIX>',
+      'unix: inner address of the guest, in an L3 network; may be repeated',
+      collect,
+    )
     .option('--device <DEVICE>', 'interface: the device to take; vxlan: the device of the group')
     .option('--vni <VNI>', "vxlan: VNI of the segment; the network's by default")
     .option('--listen <ADDRESS>', 'vxlan: address to listen at; 0.0.0.0 by default')

@@ -31,7 +31,7 @@ export function diffNetworks(before: Config, after: Config): Change[] {
         const detail = `${next.mode}, vni ${next.vni}`;
         return [change('added', `network ${next.name}`, detail, !inForce.has(next.name))];
       }
-      return diffNetwork(old, next, only ? '' : `network ${next.name}`);
+      return diffNetwork(old, next, only ? '' : `network ${next.name}`, before.interface.queues);
     }),
   ];
 }
@@ -48,10 +48,21 @@ export function networksInForce(running: Config, next: Config): readonly Network
     if (old === null) return taken.has(network.vni) ? [] : [network];
     const { vni, mode, device, name, ports, neighbours } = old;
     const fixed = { vni, mode, device, name: only ? name : network.name };
-    // These are made for the mode, and wait with it.
-    const inside = mode === network.mode ? {} : { ports, neighbours, switch: old.switch, relay: old.relay };
+    // These are made for the mode and the queues, and wait with them.
+    const waits = mode !== network.mode || needsOneQueue(old, network, running.interface.queues);
+    const inside = waits ? { ports, neighbours, switch: old.switch, relay: old.relay } : {};
     return [{ ...network, ...fixed, ...inside }];
   });
+}
+
+/**
+ * Whether guests come to a network that several queues may serve: one is to serve it then.
+ *
+ * @param queues Setting of the running agent.
+ */
+function needsOneQueue(running: NetworkConfig, next: NetworkConfig, queues: number | 'auto'): boolean {
+  const takesGuests = running.mode === 'l2' || !running.device || running.ports.length > 0 || queues === 1;
+  return !takesGuests && next.mode === 'l3' && next.ports.length > 0;
 }
 
 type Pair = readonly [running: NetworkConfig | null, next: NetworkConfig];
@@ -65,7 +76,12 @@ function pairsOf(before: Config, after: Config): Pair[] {
 }
 
 /** @param subject Empty for the only network, whose interface and peers are told elsewhere. */
-function diffNetwork(before: NetworkConfig, after: NetworkConfig, subject: string): Change[] {
+function diffNetwork(
+  before: NetworkConfig,
+  after: NetworkConfig,
+  subject: string,
+  queues: number | 'auto',
+): Change[] {
   const only = subject === '';
   const named = (what: string) => `${subject} ${what}`.trim();
   const own = (key: 'mode' | (typeof FIXED_KEYS)[number] | (typeof LIVE_KEYS)[number], restart: boolean) =>
@@ -79,7 +95,7 @@ function diffNetwork(before: NetworkConfig, after: NetworkConfig, subject: strin
             restart,
           ),
         ];
-  const waits = before.mode !== after.mode;
+  const waits = before.mode !== after.mode || needsOneQueue(before, after, queues);
   const inside = [
     ...diffPorts(before.ports, after.ports, named),
     ...diffSwitch(before, after, named),

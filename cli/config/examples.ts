@@ -114,6 +114,24 @@ remote = "/run/icx/vm1.qemu"
 mac = "52:54:00:12:34:56"
 port = "vm1"`;
 
+const GUESTS = `[interface]
+private_key_file = "/etc/icx/private.key"
+address = ["10.77.0.1/24", "fd77::1/64"]
+vni = 1
+
+[[port]]
+type = "unix"
+name = "vm1"
+path = "/run/icx/vm1.sock"
+remote = "/run/icx/vm1.qemu"
+address = ["10.77.0.9", "fd77::9"]
+
+[[peer]]
+name = "host-b"
+public_key = "what icx pubkey printed on host-b"
+endpoint = "192.0.2.2"
+allowed_ips = ["10.77.0.2/32", "fd77::2/128"]`;
+
 const VXLAN = `[interface]
 private_key_file = "/etc/icx/private.key"
 mode = "l2"
@@ -187,6 +205,13 @@ export const CONFIG_EXAMPLES: readonly ConfigExample[] = [
     about: 'This host forwards, and is in the network by nothing else. With QEMU 7.2 or later, after icx up:',
     commands: QEMU,
     toml: MACHINES,
+  },
+  {
+    title: 'A virtual machine in a routed network',
+    about:
+      'A guest with addresses of its own, to which this host routes: host B has them in the allowed_ips of this host. Started like the machine above; inside, its default gateway is 169.254.1.1 (on link) and fe80::1.',
+    commands: '',
+    toml: GUESTS,
   },
   {
     title: 'A site with VXLAN',

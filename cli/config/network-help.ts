@@ -48,7 +48,7 @@ const UNIX: Help<typeof PORT_FIELDS.unix> = {
   mtu: 'Largest packet of the guest, if less than the network carries. Default: the MTU of the network.',
   max_stations: 'As max_stations_per_port of [switch], for this port; l2 only.',
   address:
-    'Inner addresses of the guest: what is sent to it, and what it may send from. Must be given in l3; l3 only.',
+    'Inner addresses of the guest: what is sent to it, and what it may send from. The allowed_ips of other hosts for this one must have them. Must be given in l3; l3 only.',
 };
 
 const INTERFACE: Help<typeof PORT_FIELDS.interface> = {
@@ -122,7 +122,7 @@ export const NETWORK_HELP: readonly SectionHelp[] = [
   },
   {
     title: '[[port]] type = "unix"',
-    about: `A virtual machine, by Unix datagram sockets that carry a frame a datagram, as QEMU's -netdev dgram does. ${IN_NETWORK} [[network.port]].`,
+    about: `A virtual machine, by Unix datagram sockets that carry a frame a datagram, as QEMU's -netdev dgram does. In an l3 network it is a guest, and the agent its router: its default gateway can be 169.254.1.1 and fe80::1, or any inner address that is not its own. One queue serves a network with guests, so the first port of a running one waits for a restart. ${IN_NETWORK} [[network.port]].`,
     keys: withValues(UNIX, PORT_FIELDS.unix),
   },
   {

@@ -46,8 +46,8 @@ async function hostDifferences(
   if (port === null || network.switch === null) return [];
   const id = network.switch.portId(port);
   if (id === undefined) return [`the network has no port ${port}`];
-  const reading = await network.switch.read();
-  const isOpen = reading.ports.some((each) => each.id === id && !each.isClosed);
+  const ports = (await network.switch.read())?.ports ?? [];
+  const isOpen = ports.some((each) => each.id === id && !each.isClosed);
   return isOpen ? [] : [`port ${port} of the network is down`];
 }
 

@@ -45,6 +45,14 @@ export function ip(args: readonly string[]): Promise<string> {
   return run(args, '', (stderr) => new IpError(args.join(' '), stderr));
 }
 
+/** Whether there is an iproute2 at all. */
+export function hasIp(): Promise<boolean> {
+  return ip(['-V']).then(
+    () => true,
+    () => false,
+  );
+}
+
 /**
  * Runs one command with `-json` and `-N` (numbers, not names).
  *

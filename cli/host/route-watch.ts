@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { isHostEnd } from '../containers/link-names.ts';
+import { hasIp } from './ip.ts';
 
 export interface RouteWatch {
   /** Resolves when the monitor is gone. */
@@ -27,6 +28,13 @@ const END_MS = 300;
  * lets go of the outputs, so that they end when the monitor does.
  */
 const MONITOR = 'ip -o monitor label route address link </dev/null & exec >&- 2>&-; read -r _; kill $!';
+
+/** Watches where iproute2 is there; else it says that nobody does. */
+export async function watchUnderlay(options: RouteWatchOptions): Promise<RouteWatch> {
+  if (await hasIp()) return watchRoutes(options);
+  options.onNotice('iproute2 is missing: the MTU is a guess, and a change of the underlay is noticed late');
+  return { close: () => Promise.resolve() };
+}
 
 export function watchRoutes(options: RouteWatchOptions): RouteWatch {
   let closed = false;

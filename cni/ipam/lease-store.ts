@@ -8,13 +8,13 @@
  * There is no lock that could be left behind. rename(2) puts a directory with the lease in the place of
  * the address: it fails while another lease is there, and takes the place of an empty directory. A lease
  * ends when its file goes; its token is never used again, so that no late process removes another's.
+ *
+ * Nothing waits for the disk: what a power failure loses or damages is of containers that it ended, too,
+ * and the next boot takes leases of the one before for void.
  */
 import {
-  closeSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -44,6 +44,7 @@ export interface Lease extends LeaseOwner {
 }
 
 const NEW_PREFIX = '.new-';
+const NEW_FILE = { flag: 'wx', mode: 0o600 } as const;
 const ATTEMPTS = 16;
 
 /** Methods throw CniError 5 when the disk does not work. */
@@ -70,7 +71,6 @@ export class LeaseStore {
       const draft = this.#draft(token, owner);
       for (const address of candidates) {
         if (!this.#place(draft, address)) continue;
-        syncDir(this.#dir);
         return { ...owner, address, bootId: this.#bootId, token };
       }
       rmSync(draft.path, { recursive: true, force: true });
@@ -134,11 +134,9 @@ export class LeaseStore {
     const dir = join(this.#dir, lease.address);
     try {
       unlinkSync(join(dir, lease.token));
-      rmdirSync(dir);
-      syncDir(this.#dir);
+      removeEmpty(dir);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTEMPTY' || code === 'EEXIST') return;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw ioError(`cannot release ${lease.address} in ${this.#dir}`, error);
     }
   }
@@ -153,7 +151,7 @@ export class LeaseStore {
   setLast(setIndex: number, address: string): void {
     const draft = join(this.#dir, `${NEW_PREFIX}${newToken(this.#bootId)}`);
     try {
-      writeNew(draft, `${address}\n`, false);
+      writeFileSync(draft, `${address}\n`, NEW_FILE);
       renameSync(draft, join(this.#dir, `.last-${setIndex}`));
     } catch (error) {
       // Without the hint the next search only takes longer.
@@ -163,12 +161,18 @@ export class LeaseStore {
     }
   }
 
-  /** Removes what processes that are gone left half made. */
+  /** Removes what processes that are gone left half made, and half removed. */
   sweep(): void {
-    for (const name of this.#names()) {
-      if (name.startsWith(NEW_PREFIX) && isAbandoned(name.slice(NEW_PREFIX.length), this.#bootId)) {
-        rmSync(join(this.#dir, name), { recursive: true, force: true });
+    try {
+      for (const name of this.#names()) {
+        const path = join(this.#dir, name);
+        if (!name.startsWith(NEW_PREFIX)) removeEmpty(path);
+        else if (isAbandoned(name.slice(NEW_PREFIX.length), this.#bootId)) {
+          rmSync(path, { recursive: true, force: true });
+        }
       }
+    } catch (error) {
+      throw ioError(`cannot clear up ${this.#dir}`, error);
     }
   }
 
@@ -216,26 +220,16 @@ function readLease(text: string): Omit<Lease, 'address' | 'token'> {
 
 function writeDraft(draft: Draft): void {
   mkdirSync(draft.path, { mode: 0o700 });
-  writeNew(join(draft.path, draft.token), draft.text, true);
-  syncDir(draft.path);
+  writeFileSync(join(draft.path, draft.token), draft.text, NEW_FILE);
 }
 
-function writeNew(path: string, text: string, sync: boolean): void {
-  const descriptor = openSync(path, 'wx', 0o600);
+/** Leaves a directory that another lease is in. */
+function removeEmpty(dir: string): void {
   try {
-    writeFileSync(descriptor, text);
-    if (sync) fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function syncDir(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
+    rmdirSync(dir);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR') throw error;
   }
 }
 

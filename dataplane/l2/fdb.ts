@@ -123,6 +123,15 @@ export class Fdb {
     return Learn.known;
   }
 
+  /** Whether learn() would not have the frame dropped; learns and counts nothing. */
+  admits(view: DataView, macAt: number, port: number): boolean {
+    const hi = view.getUint16(macAt);
+    const lo = view.getInt32(macAt + 2);
+    if ((hi & GROUP_BIT) !== 0 || (hi | lo) === 0) return false;
+    const slot = this.#table.find(hi, lo);
+    return slot === NO_SLOT || !this.#table.isStatic(slot) || this.#table.port(slot) === port;
+  }
+
   /** @returns the port that a station is behind, NO_PORT when that is not known. */
   lookup(view: DataView, macAt: number, nowMs: number): number {
     const slot = this.#table.find(view.getUint16(macAt), view.getInt32(macAt + 2));

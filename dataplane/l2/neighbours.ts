@@ -1,5 +1,7 @@
 /** Neighbours of a layer 2 network: learns who has which address, and answers for peers' stations. */
 import * as ethernet from '../wire/ethernet.ts';
+import * as ipv6 from '../wire/ipv6.ts';
+import { IpProtocol } from '../wire/upper-layer.ts';
 import { ArpProxy } from './arp-proxy.ts';
 import { NdProxy } from './nd-proxy.ts';
 import { NeighbourTable, type NeighbourTableOptions } from './neighbour-table.ts';
@@ -39,8 +41,13 @@ export class Neighbours {
 /**
  * Whether a frame may be ARP or Neighbour Discovery: the quick look that spares all others the rest.
  *
- * @param at The caller guarantees an Ethernet header.
+ * @param len Bytes of the frame; the caller guarantees an Ethernet header.
  */
-export function isConcerned(view: DataView, at: number): boolean {
-  return ethernet.etherType(view, at) !== ethernet.EtherType.ipv4;
+export function isConcerned(view: DataView, at: number, len: number): boolean {
+  const type = ethernet.etherType(view, at);
+  if (type === ethernet.EtherType.ipv4) return false;
+  if (type !== ethernet.EtherType.ipv6) return true;
+  // Neighbour Discovery has no extension headers. @see RFC 6980 §5
+  if (len < ethernet.HEADER_LEN + ipv6.HEADER_LEN) return false;
+  return ipv6.nextHeader(view, at + ethernet.HEADER_LEN) === IpProtocol.icmpv6;
 }

@@ -87,7 +87,7 @@ export const DROP_TABLE = {
     'inner_destination',
     "The inner destination is not among the peer's local_ips.",
   ),
-  [DropCode.rxNoPort]: rx('no_port', 'No other port of the Layer 2 network is to get the frame.'),
+  [DropCode.rxNoPort]: rx('no_port', 'No other port of the network is to get the frame or packet.'),
   [DropCode.rxPortWrite]: rx('port_write', 'The interface refused the inner packet.'),
   [DropCode.txMalformed]: tx('malformed', 'The packet from the interface is no complete IP packet.'),
   [DropCode.txControlLoop]: tx(

@@ -1,7 +1,7 @@
 /**
  * The way out: from a packet of the overlay to a sealed frame for the underlay.
  *
- *     select                     (a switch has done 1 to 3 for an Ethernet frame)
+ *     select                     (for an Ethernet frame a switch did 1 and 2)
  *      1  a whole IPv4 or IPv6 packet     wire/ip.ts            RFC 791, RFC 8200
  *      2  the peer that owns its route    route/route-table.ts
  *      3  not our own control connection  (below)
@@ -60,7 +60,12 @@ export class Encap {
     return this.#selectSa(peer, packetLen, nowMs);
   }
 
-  /** Stages 4 to 6 for an Ethernet frame to a peer. @returns As `select`. */
+  /**
+   * Stages 4 to 6 for an Ethernet frame to a peer. Not stage 3: a station may run an agent of its own,
+   * whose control connection this network is to carry.
+   *
+   * @returns As `select`.
+   */
   selectFrame(peer: Peer, frameLen: number, nowMs: number): number {
     this.peer = peer;
     this.#protocolType = ProtocolType.ethernet;

@@ -6,6 +6,7 @@
  * any number of receive SAs. Times are ms on one clock of the caller's that does not go back.
  */
 import type { PeerSpec, RouteSpec, SaProgress, SaSpec } from '../contract.ts';
+import type { RouteTable } from '../route/route-table.ts';
 import type { AeadProvider, PacketMemory } from '../sa/aead.ts';
 import { BASE_LEN, vni } from '../wire/geneve.ts';
 import type { CounterBlock } from './counters.ts';
@@ -94,6 +95,11 @@ export class Engine {
     this.#peers.remove(peer);
     this.#counters.clearSlot(slot);
     if (this.lastPeer === peer) this.lastPeer = null;
+  }
+
+  /** A network's routes; undefined for one that does not exist. Not to be changed. */
+  routes(vni: number): RouteTable<Peer> | undefined {
+    return this.#peers.network(vni)?.routes;
   }
 
   peer(slot: number): Peer | undefined {

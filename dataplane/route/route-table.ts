@@ -108,6 +108,11 @@ export class RouteTable<Owner extends object> {
     return owner;
   }
 
+  /** Whether anybody has routes to the address, from whatever source. Allocates nothing. */
+  reaches(view: DataView, family: 4 | 6, dstAt: number): boolean {
+    return this.byDst(family).lookup(view, dstAt, addressBits(family)) !== undefined;
+  }
+
   private search(view: DataView, family: 4 | 6, dstAt: number, srcAt: number): Owner | null {
     const byDst = this.byDst(family);
     let routes = byDst.lookup(view, dstAt, addressBits(family));

@@ -103,6 +103,21 @@ export function writeHeader(
   view.setUint16(at + TYPE_AT, type);
 }
 
+/** Writes a header from addresses in numbers. */
+export function writeHeaderOf(
+  view: DataView,
+  at: number,
+  toHigh: number,
+  toLow: number,
+  fromHigh: number,
+  fromLow: number,
+  type: number,
+): void {
+  writeAddress(view, at + DESTINATION_AT, toHigh, toLow);
+  writeAddress(view, at + SOURCE_AT, fromHigh, fromLow);
+  view.setUint16(at + TYPE_AT, type);
+}
+
 /**
  * Writes the header of a frame back to the sender of another one, with its tags and type.
  *

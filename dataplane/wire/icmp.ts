@@ -1,4 +1,4 @@
-/** Answers a packet that is larger than the path takes, by ICMPv4 (RFC 792, 1191) or ICMPv6 (RFC 4443). */
+/** Answers a packet that goes no further, by ICMPv4 (RFC 792, 1191) or ICMPv6 (RFC 4443). */
 
 import { checksum, sumBytes, sumPseudo6 } from './checksum.ts';
 import { checkPacket, findUpperLayer, ipVersion } from './ip.ts';
@@ -7,7 +7,7 @@ import * as ipv6 from './ipv6.ts';
 import { createUpperLayer, Fragment, IpProtocol } from './upper-layer.ts';
 
 export const ICMP_HEADER_LEN = 8;
-/** Most bytes that writePacketTooBig() writes. */
+/** Most bytes of an answer. */
 export const MAX_ANSWER_LEN = ipv6.MIN_MTU_BYTES;
 
 /** Byte offsets from the start of the ICMP header; `mtu4` is 16 bits wide, `mtu6` 32. */
@@ -18,6 +18,9 @@ const V4_UNREACHABLE = 3;
 const V4_FRAGMENTATION_NEEDED = 4;
 /** @see RFC 4443 §3.2 */
 const V6_PACKET_TOO_BIG = 2;
+/** Time exceeded, on the way. @see RFC 792, RFC 4443 §3.3 */
+const V4_TIME_EXCEEDED = 11;
+const V6_TIME_EXCEEDED = 3;
 const V6_REDIRECT = 137;
 /** ICMPv6 types from here on are informational. @see RFC 4443 §2.1 */
 const V6_FIRST_INFORMATIONAL = 128;
@@ -56,13 +59,42 @@ export function writePacketTooBig(
   outAt: number,
 ): number {
   if (!checkPacket(view, packetAt, packetLen)) return 0;
-  return ipVersion(view, packetAt) === 4
-    ? writeV4(view, packetAt, mtu, sourceAt, outAt)
-    : writeV6(view, packetAt, mtu, sourceAt, outAt);
+  if (ipVersion(view, packetAt) !== 4) {
+    return mtu < ipv6.MIN_MTU_BYTES ? 0 : writeV6(view, packetAt, V6_PACKET_TOO_BIG, mtu, sourceAt, outAt);
+  }
+  if (mtu < V4_MIN_MTU_BYTES) return 0;
+  return writeV4(view, packetAt, V4_UNREACHABLE, V4_FRAGMENTATION_NEEDED, mtu, sourceAt, outAt);
 }
 
-function writeV4(view: DataView, packetAt: number, mtu: number, sourceAt: number, outAt: number): number {
-  if (mtu < V4_MIN_MTU_BYTES || !mayAnswerV4(view, packetAt)) return 0;
+/**
+ * Writes the ICMP "time exceeded" that answers a packet without a hop left. Parameters and result are
+ * those of `writePacketTooBig`.
+ *
+ * @see RFC 1812 §5.3.1, RFC 4443 §3.3
+ */
+export function writeTimeExceeded(
+  view: DataView,
+  packetAt: number,
+  packetLen: number,
+  sourceAt: number,
+  outAt: number,
+): number {
+  if (!checkPacket(view, packetAt, packetLen)) return 0;
+  return ipVersion(view, packetAt) === 4
+    ? writeV4(view, packetAt, V4_TIME_EXCEEDED, 0, 0, sourceAt, outAt)
+    : writeV6(view, packetAt, V6_TIME_EXCEEDED, 0, sourceAt, outAt);
+}
+
+function writeV4(
+  view: DataView,
+  packetAt: number,
+  type: number,
+  code: number,
+  mtu: number,
+  sourceAt: number,
+  outAt: number,
+): number {
+  if (!mayAnswerV4(view, packetAt)) return 0;
   const icmpAt = outAt + ipv4.MIN_HEADER_LEN;
   const quotedAt = icmpAt + ICMP_HEADER_LEN;
   const quotedLen = Math.min(ipv4.totalLen(view, packetAt), V4_MAX_ANSWER_LEN - (quotedAt - outAt));
@@ -79,15 +111,22 @@ function writeV4(view: DataView, packetAt: number, mtu: number, sourceAt: number
   copy(view, packetAt + ipv4.SOURCE_AT, outAt + ipv4.DESTINATION_AT, ipv4.ADDRESS_LEN);
   ipv4.setChecksum(view, outAt, checksum(sumBytes(view, outAt, ipv4.MIN_HEADER_LEN)));
 
-  writeIcmpHeader(view, icmpAt, V4_UNREACHABLE, V4_FRAGMENTATION_NEEDED);
+  writeIcmpHeader(view, icmpAt, type, code);
   view.setUint16(icmpAt + At.mtu4, mtu);
   copy(view, packetAt, quotedAt, quotedLen);
   view.setUint16(icmpAt + At.checksum, checksum(sumBytes(view, icmpAt, ICMP_HEADER_LEN + quotedLen)));
   return totalLen;
 }
 
-function writeV6(view: DataView, packetAt: number, mtu: number, sourceAt: number, outAt: number): number {
-  if (mtu < ipv6.MIN_MTU_BYTES || !mayAnswerV6(view, packetAt, sourceAt)) return 0;
+function writeV6(
+  view: DataView,
+  packetAt: number,
+  type: number,
+  mtu: number,
+  sourceAt: number,
+  outAt: number,
+): number {
+  if (!mayAnswerV6(view, packetAt, sourceAt)) return 0;
   const icmpAt = outAt + ipv6.HEADER_LEN;
   const quotedAt = icmpAt + ICMP_HEADER_LEN;
   const quotedLen = Math.min(ipv6.totalLen(view, packetAt), MAX_ANSWER_LEN - (quotedAt - outAt));
@@ -97,7 +136,7 @@ function writeV6(view: DataView, packetAt: number, mtu: number, sourceAt: number
   copy(view, fromAt, outAt + ipv6.SOURCE_AT, ipv6.ADDRESS_LEN);
   copy(view, packetAt + ipv6.SOURCE_AT, outAt + ipv6.DESTINATION_AT, ipv6.ADDRESS_LEN);
 
-  writeIcmpHeader(view, icmpAt, V6_PACKET_TOO_BIG, 0);
+  writeIcmpHeader(view, icmpAt, type, 0);
   view.setUint32(icmpAt + At.mtu6, mtu);
   copy(view, packetAt, quotedAt, quotedLen);
   const sum = sumPseudo6(view, outAt, IpProtocol.icmpv6, payloadLen) + sumBytes(view, icmpAt, payloadLen);

@@ -34,3 +34,8 @@ export function destinationAt(view: DataView, at: number): number {
 export function findUpperLayer(view: DataView, at: number, out: UpperLayer): boolean {
   return ipVersion(view, at) === 4 ? ipv4.findUpperLayer(view, at, out) : ipv6.findUpperLayer(view, at, out);
 }
+
+/** Takes a hop off TTL or hop limit, as a router does. @returns false, with nothing changed, when none is left. */
+export function takeHop(view: DataView, at: number): boolean {
+  return ipVersion(view, at) === 4 ? ipv4.takeHop(view, at) : ipv6.takeHop(view, at);
+}

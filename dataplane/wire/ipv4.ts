@@ -79,6 +79,26 @@ export function findUpperLayer(view: DataView, at: number, out: UpperLayer): boo
   return true;
 }
 
+/** A hop of the TTL, and of the checksum over it: what adds to one lessens the other. */
+const TTL_STEP = 0x0100;
+
+/**
+ * Takes a hop off a packet's TTL, with the checksum that the header then has; what was wrong stays wrong.
+ *
+ * @returns false, with nothing changed, when no hop is left.
+ * @see RFC 1812 §5.3.1, RFC 1624 §3
+ */
+export function takeHop(view: DataView, at: number): boolean {
+  const hops = ttl(view, at);
+  if (hops <= 1) return false;
+  view.setUint8(at + At.ttl, hops - 1);
+  const sum = view.getUint16(at + At.checksum) + TTL_STEP;
+  // A sum is never zero, so that the field is never all ones.
+  const field = (sum & 0xffff) + (sum >>> 16);
+  view.setUint16(at + At.checksum, field === 0xffff ? 0 : field);
+  return true;
+}
+
 /** Writes a header without options or addresses; the checksum is left 0. */
 export function writeHeader(
   view: DataView,

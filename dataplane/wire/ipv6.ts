@@ -52,6 +52,14 @@ export function hopLimit(view: DataView, at: number): number {
   return view.getUint8(at + At.hopLimit);
 }
 
+/** Takes a hop off a packet's limit. @returns false, with nothing changed, when none is left. @see RFC 8200 §3 */
+export function takeHop(view: DataView, at: number): boolean {
+  const hops = hopLimit(view, at);
+  if (hops <= 1) return false;
+  view.setUint8(at + At.hopLimit, hops - 1);
+  return true;
+}
+
 /** Protocol of what follows the header: an extension or the transport. */
 export function nextHeader(view: DataView, at: number): number {
   return view.getUint8(at + At.nextHeader);

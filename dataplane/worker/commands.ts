@@ -1,6 +1,7 @@
 /** Applies what the main thread asks to a worker's engine, between two batches. */
 import type { PeerSpec, SaProgress, SaSpec } from '../contract.ts';
 import type { Engine } from '../path/engine.ts';
+import { listGuestNeighbours, readGuests } from './guest-commands.ts';
 import type { WorkerAnswer, WorkerCommand, WorkerProgress } from './messages.ts';
 import type { QueueLoop } from './queue-loop.ts';
 import type { QueueNetworks } from './queue-networks.ts';
@@ -69,6 +70,10 @@ export class Commands {
         return null;
       case 'progress':
         return this.#progress(command.slot);
+      case 'readGuests':
+        return readGuests(this.#networks.routed(command.vni).guests);
+      case 'listGuestNeighbours':
+        return listGuestNeighbours(this.#networks.routed(command.vni).guests, nowMs);
       case 'stop':
         throw new TypeError('stop is handled by the loop');
       default:

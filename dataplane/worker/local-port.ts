@@ -1,10 +1,10 @@
-/** A local port of a switch. */
+/** A local port of a network. */
 import type { FramePort } from '../port/frame-port.ts';
 import { StandingQueue } from './standing-queue.ts';
 
 /** Owned by the worker of its network. */
 export class LocalPort {
-  /** The switch's number for it. */
+  /** The network's number for it. */
   readonly id: number;
   readonly port: FramePort;
   readonly standing = new StandingQueue();

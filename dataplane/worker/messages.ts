@@ -13,6 +13,7 @@ import type { VxlanPortSpec } from '../port/vxlan-port.ts';
 import type { VxlanSocket } from '../port/vxlan-socket.ts';
 import type { IpAddress } from '../wire/ip-text.ts';
 import type { MacAddress } from '../wire/mac-text.ts';
+import type { GuestDrops } from './guest-drop.ts';
 
 /** Given to a worker at its start. */
 export interface WorkerSetup {
@@ -31,6 +32,15 @@ export interface WorkerSetup {
   readonly counters: SharedArrayBuffer;
   readonly peerSlots: number;
   readonly flowHashKey: Uint8Array;
+  /** What the networks that it begins with carry. */
+  readonly carries: Carried;
+}
+
+export interface Carried {
+  /** IP packets. */
+  readonly packets: boolean;
+  /** Ethernet frames. */
+  readonly frames: boolean;
 }
 
 /** A virtual network. */
@@ -74,7 +84,16 @@ export type LocalPortSpec =
   | (LocalPort & { readonly kind: 'dgram'; readonly dgram: DgramSpec })
   | (LocalPort & { readonly kind: 'vxlan'; readonly socket: VxlanSocket; readonly tunnel: VxlanPortSpec });
 
-export type PortSpec = TunPortSpec | LocalPortSpec;
+/** A machine on a Unix datagram socket, as a guest of an IP network. */
+export interface GuestPortSpec {
+  readonly kind: 'guest';
+  readonly id: number;
+  readonly dgram: DgramSpec;
+  /** CIDR text: where it may send from, and what is sent to it. */
+  readonly addresses: readonly string[];
+}
+
+export type PortSpec = TunPortSpec | LocalPortSpec | GuestPortSpec;
 
 /** For neighbours that are behind nobody knows which port. No port has it: slots begin at 1. */
 export const ANYWHERE = 0;
@@ -93,6 +112,8 @@ export type WorkerCommand =
   | { readonly kind: 'readSwitch'; readonly vni: number }
   | { readonly kind: 'listStations'; readonly vni: number }
   | { readonly kind: 'listNeighbours'; readonly vni: number }
+  | { readonly kind: 'readGuests'; readonly vni: number }
+  | { readonly kind: 'listGuestNeighbours'; readonly vni: number }
   | { readonly kind: 'setPeers'; readonly peers: readonly PeerSpec[] }
   | { readonly kind: 'removePeer'; readonly slot: number }
   | { readonly kind: 'learnEndpoint'; readonly slot: number; readonly words: Uint32Array }
@@ -139,12 +160,32 @@ export interface SwitchReading {
   readonly suppressed: { readonly arp: number; readonly nd: number };
 }
 
+/** A guest's port. */
+export interface GuestReading {
+  readonly id: number;
+  /** IP addresses whose MAC address is known, behind it. */
+  readonly neighbours: number;
+  /** Frames, dropped ones included whose reason is in `drops`. */
+  readonly counts: PortCounts;
+  readonly drops: GuestDrops;
+  readonly isClosed: boolean;
+}
+
+/** What the guests of a network show. */
+export interface GuestsReading {
+  readonly guests: readonly GuestReading[];
+  /** ARP requests and neighbour solicitations that the router answered. */
+  readonly answered: { readonly arp: number; readonly nd: number };
+}
+
 /** What the queries answer; all other commands answer null. */
 export interface Answers {
   readonly progress: WorkerProgress;
   readonly readSwitch: SwitchReading;
   readonly listStations: readonly FdbEntry[];
   readonly listNeighbours: readonly NeighbourEntry[];
+  readonly readGuests: GuestsReading;
+  readonly listGuestNeighbours: readonly NeighbourEntry[];
   /** How many stations were removed. */
   readonly flushStations: number;
   /** Whether it was there. */

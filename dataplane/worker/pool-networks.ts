@@ -3,28 +3,28 @@ import type { LanePlan } from '../contract.ts';
 import type { TunOffloads } from '../port/tun.ts';
 import type { WorkerCommand } from './messages.ts';
 import { type NetworkOptions, PoolNetwork } from './pool-network.ts';
-import type { SwitchHost } from './pool-switch.ts';
+import type { PortHost } from './pool-ports.ts';
 import { VxlanSockets } from './vxlan-sockets.ts';
 
-/** Numbers of a switch's ports end here. */
+/** Numbers of ports end here. */
 const MAX_PORT_ID = 65_535;
 
 export class PoolNetworks {
   readonly #queues: number;
   readonly #byVni = new Map<number, PoolNetwork>();
-  readonly #switches: SwitchHost;
+  readonly #ports: PortHost;
   #nextId: number;
   readonly #freeIds: number[] = [];
 
   /**
    * @param queues   How many the pool has.
    * @param firstLocal Numbers of local ports begin here; those below are peers' slots.
-   * @param ask      Asks the queue of the switches.
+   * @param ask      Asks the queue of the networks that have ports.
    */
-  constructor(queues: number, firstLocal: number, ask: SwitchHost['ask']) {
+  constructor(queues: number, firstLocal: number, ask: PortHost['ask']) {
     this.#queues = queues;
     this.#nextId = firstLocal;
-    this.#switches = {
+    this.#ports = {
       vxlan: new VxlanSockets(),
       takeId: () => this.#takeId(),
       giveBackId: (id) => void this.#freeIds.push(id),
@@ -41,7 +41,7 @@ export class PoolNetworks {
   /** Makes a network's interface. @throws {RangeError} for a VNI that is there. @throws {SystemCallError} */
   open(options: NetworkOptions): PoolNetwork {
     if (this.#byVni.has(options.vni)) throw new RangeError(`Cannot add network ${options.vni}: it exists`);
-    const network = new PoolNetwork(options, this.#queues, this.#switches);
+    const network = new PoolNetwork(options, this.#queues, this.#ports);
     this.#byVni.set(network.vni, network);
     return network;
   }

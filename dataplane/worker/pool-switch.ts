@@ -4,68 +4,27 @@ import type { NeighbourEntry, StaticNeighbour } from '../l2/neighbour-table.ts';
 import type { TunDevice } from '../port/tun.ts';
 import { formatIp, type IpAddress, parseIp } from '../wire/ip-text.ts';
 import { formatMac, type MacAddress, parseMac } from '../wire/mac-text.ts';
-import type { AnswerTo, LocalPortSpec, SwitchReading, WorkerCommand } from './messages.ts';
-import { type OpenPort, openPort, type PortOptions } from './port-options.ts';
-import type { VxlanSockets } from './vxlan-sockets.ts';
+import type { SwitchReading, WorkerCommand } from './messages.ts';
+import { PoolPorts, type PortHost } from './pool-ports.ts';
+import { unlessGone } from './queue-thread.ts';
 
-/** What switches share. */
-export interface SwitchHost {
-  readonly vxlan: VxlanSockets;
-  /** Gives the next number that no port has. */
-  takeId(): number;
-  giveBackId(id: number): void;
-  /** Asks the queue that serves the network. */
-  ask<C extends WorkerCommand>(command: C): Promise<AnswerTo<C['kind']>>;
-}
-
-/** A port as `PoolSwitch.ports` shows it. */
-export interface SwitchPort {
-  readonly id: number;
-  readonly name: string;
-  /** null for the network's own interface. */
-  readonly options: PortOptions | null;
-}
-
-interface Held extends OpenPort {
-  readonly options: PortOptions | null;
-}
-
-export class PoolSwitch {
-  readonly #vni: number;
-  readonly #host: SwitchHost;
-  readonly #ports = new Map<string, Held>();
+export class PoolSwitch extends PoolPorts {
   /** By MAC address. */
   readonly #stations = new Map<string, { readonly mac: MacAddress; readonly port: number }>();
   /** By IP address. */
   readonly #neighbours = new Map<string, StaticNeighbour>();
 
   /** @param tap Its own interface, if it has one; its descriptors stay the caller's. */
-  constructor(vni: number, host: SwitchHost, tap: TunDevice | null) {
-    this.#vni = vni;
-    this.#host = host;
+  constructor(vni: number, host: PortHost, tap: TunDevice | null) {
+    super(vni, host);
     const [fd] = tap?.fds ?? [];
     if (tap === null || fd === undefined) return;
-    const spec: LocalPortSpec = { kind: 'tap', id: host.takeId(), maxStations: null, tap: { fd } };
-    this.#ports.set(tap.name, { name: tap.name, spec, options: null, close: () => {} });
-  }
-
-  ports(): SwitchPort[] {
-    return [...this.#ports.values()].map(({ name, spec, options }) => ({ id: spec.id, name, options }));
-  }
-
-  /** Number of a port, undefined where none has the name. */
-  portId(name: string): number | undefined {
-    return this.#ports.get(name)?.spec.id;
-  }
-
-  /** What makes its ports on its queue. */
-  portCommands(): WorkerCommand[] {
-    return [...this.#ports.values()].map(({ spec }) => ({ kind: 'addPort', vni: this.#vni, port: spec }));
+    this.hold(tap.name, { kind: 'tap', id: host.takeId(), maxStations: null, tap: { fd } });
   }
 
   /** What makes known there what the operator fixed, once all ports and peers are. */
   stationCommands(): WorkerCommand[] {
-    const vni = this.#vni;
+    const vni = this.vni;
     const stations = [...this.#stations.values()].map((own) => ({
       kind: 'addStation' as const,
       vni,
@@ -79,43 +38,9 @@ export class PoolSwitch {
     return [...stations, ...neighbours];
   }
 
-  /**
-   * Opens a port and adds it.
-   *
-   * @throws {Error} with a stable `code`: the name is taken, or it can't be opened. Nothing changed then.
-   */
-  async addPort(options: PortOptions): Promise<void> {
-    const { name } = options;
-    if (this.#ports.has(name)) throw new RangeError(`Cannot add port ${name}: there is one of that name`);
-    const id = this.#host.takeId();
-    let port: OpenPort | null = null;
-    try {
-      port = openPort(options, id, this.#host.vxlan);
-      await this.#host.ask({ kind: 'addPort', vni: this.#vni, port: port.spec });
-    } catch (error) {
-      port?.close();
-      this.#host.giveBackId(id);
-      throw error;
-    }
-    this.#ports.set(name, { ...port, options });
-  }
-
-  /** Removes a port with all that is known behind it. @returns Whether it was there. */
-  async removePort(name: string): Promise<boolean> {
-    const port = this.#ports.get(name);
-    if (port === undefined || port.options === null) return false;
-    const { id } = port.spec;
-    this.#ports.delete(name);
-    this.#forgetBehind(id);
-    await this.#host.ask({ kind: 'removePort', vni: this.#vni, id });
-    port.close();
-    this.#host.giveBackId(id);
-    return true;
-  }
-
   /** To be told when a peer goes: its number may be another's then. */
   forgetPeer(slot: number): void {
-    this.#forgetBehind(slot);
+    this.forgetBehind(slot);
   }
 
   /**
@@ -125,20 +50,20 @@ export class PoolSwitch {
    */
   async addStation(macText: string, port: number): Promise<void> {
     const mac = macOf(macText);
-    await this.#host.ask({ kind: 'addStation', vni: this.#vni, mac, port });
-    this.#stations.set(formatMac(mac.high, mac.low), { mac, port });
+    const asked = this.host.ask({ kind: 'addStation', vni: this.vni, mac, port });
+    await keep(this.#stations, formatMac(mac.high, mac.low), { mac, port }, asked);
   }
 
   /** Forgets a station, learned or bound. @returns Whether it was there. @throws {RangeError} As `addStation`. */
   async removeStation(macText: string): Promise<boolean> {
     const mac = macOf(macText);
     this.#stations.delete(formatMac(mac.high, mac.low));
-    return await this.#host.ask({ kind: 'removeStation', vni: this.#vni, mac });
+    return await this.host.ask({ kind: 'removeStation', vni: this.vni, mac });
   }
 
   /** Forgets learned stations, of one port or of all. @returns How many. */
   flush(port: number | null): Promise<number> {
-    return this.#host.ask({ kind: 'flushStations', vni: this.#vni, port });
+    return this.host.ask({ kind: 'flushStations', vni: this.vni, port });
   }
 
   /**
@@ -149,40 +74,50 @@ export class PoolSwitch {
    */
   async setNeighbour(ipText: string, macText: string, port: number): Promise<void> {
     const neighbour = { ip: ipOf(ipText), mac: macOf(macText), port };
-    await this.#host.ask({ kind: 'setNeighbour', vni: this.#vni, neighbour });
-    this.#neighbours.set(textOf(neighbour.ip), neighbour);
+    const asked = this.host.ask({ kind: 'setNeighbour', vni: this.vni, neighbour });
+    await keep(this.#neighbours, textOf(neighbour.ip), neighbour, asked);
   }
 
   async removeNeighbour(ipText: string): Promise<void> {
     const ip = ipOf(ipText);
     this.#neighbours.delete(textOf(ip));
-    await this.#host.ask({ kind: 'removeNeighbour', vni: this.#vni, ip });
+    await this.host.ask({ kind: 'removeNeighbour', vni: this.vni, ip });
   }
 
-  read(): Promise<SwitchReading> {
-    return this.#host.ask({ kind: 'readSwitch', vni: this.#vni });
+  /** @returns null while the thread of its queue is gone. */
+  read(): Promise<SwitchReading | null> {
+    return this.host.ask({ kind: 'readSwitch', vni: this.vni }).catch(unlessGone);
   }
 
   stations(): Promise<readonly FdbEntry[]> {
-    return this.#host.ask({ kind: 'listStations', vni: this.#vni });
+    return this.host.ask({ kind: 'listStations', vni: this.vni });
   }
 
   neighbours(): Promise<readonly NeighbourEntry[]> {
-    return this.#host.ask({ kind: 'listNeighbours', vni: this.#vni });
+    return this.host.ask({ kind: 'listNeighbours', vni: this.vni });
   }
 
-  /** Closes all ports. No queue may use them any more. */
-  close(): void {
-    for (const { spec, close } of this.#ports.values()) {
-      close();
-      this.#host.giveBackId(spec.id);
-    }
-    this.#ports.clear();
-  }
-
-  #forgetBehind(id: number): void {
+  protected override forgetBehind(id: number): void {
     for (const [mac, { port }] of this.#stations) if (port === id) this.#stations.delete(mac);
     for (const [ip, { port }] of this.#neighbours) if (port === id) this.#neighbours.delete(ip);
+  }
+}
+
+/**
+ * Notes what the queue is being told, at once: what is removed before it answers is removed here too.
+ * What it refuses is forgotten again.
+ */
+async function keep<T>(kept: Map<string, T>, key: string, value: T, asked: Promise<null>): Promise<void> {
+  const before = kept.get(key);
+  kept.set(key, value);
+  try {
+    await asked;
+  } catch (error) {
+    if (kept.get(key) === value) {
+      if (before === undefined) kept.delete(key);
+      else kept.set(key, before);
+    }
+    throw error;
   }
 }
 

@@ -13,7 +13,7 @@ import { formatEndpoint } from '../wire/endpoint.ts';
 import { KnownPeers } from './known-peers.ts';
 import type { WorkerCommand, WorkerSetup } from './messages.ts';
 import { nowMs } from './now.ts';
-import { type NetworkOptions, type PoolNetwork, SWITCH_QUEUE } from './pool-network.ts';
+import { type NetworkOptions, PORT_QUEUE, type PoolNetwork } from './pool-network.ts';
 import { PoolNetworks } from './pool-networks.ts';
 import { QueueSockets } from './queue-sockets.ts';
 import { QueueThreads } from './queue-threads.ts';
@@ -71,7 +71,7 @@ export class WorkerPool implements DataPlane {
     this.lanes = options.queues;
     this.#events = events;
     this.#networks = new PoolNetworks(options.queues, options.maxPeers + 1, (command) =>
-      this.#threads.one(SWITCH_QUEUE, command),
+      this.#threads.one(PORT_QUEUE, command),
     );
     let sockets: QueueSockets | null = null;
     try {
@@ -141,6 +141,7 @@ export class WorkerPool implements DataPlane {
     const flowHashKey = randomFillSync(new Uint8Array(16));
     const peerSlots = options.maxPeers + 1;
     const { receivers, senders } = this.#sockets;
+    const kinds = options.networks.map((network) => network.switch !== null);
     return receivers.map((socket, queue) => {
       const wakeFd = openEventFd();
       this.#wakeFds.push(wakeFd);
@@ -155,6 +156,7 @@ export class WorkerPool implements DataPlane {
         counters: CounterBlock.allocate(peerSlots),
         peerSlots,
         flowHashKey,
+        carries: { packets: kinds.includes(false), frames: queue === PORT_QUEUE && kinds.includes(true) },
       };
     });
   }
@@ -173,7 +175,9 @@ export class WorkerPool implements DataPlane {
   #portLost(vni: number, id: number): void {
     const network = this.#networks.get(vni);
     if (network === undefined || this.#closed) return;
-    const port = network.switch?.ports().find((each) => each.id === id);
+    const port = network.ports?.ports().find((each) => each.id === id);
+    // Of a port that was removed meanwhile the news comes too late.
+    if (id !== 0 && port === undefined) return;
     if (port !== undefined && port.options !== null) this.#events.onPortLost(vni, port.name);
     else if (!network.isLost) {
       network.isLost = true;

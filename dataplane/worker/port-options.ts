@@ -1,9 +1,9 @@
-/** Opens the ports of Ethernet networks on the main thread, and closes what they were opened with. */
+/** Opens the ports of networks on the main thread, and closes what they were opened with. */
 import { closeFd } from '../io/eventfd.ts';
 import { closeDgramPort, openDgramPort } from '../port/dgram-socket.ts';
 import { openPacketPort } from '../port/packet-socket.ts';
 import { MAX_VTEPS } from '../port/vtep-set.ts';
-import type { LocalPortSpec } from './messages.ts';
+import type { GuestPortSpec, LocalPortSpec } from './messages.ts';
 import type { VxlanSockets } from './vxlan-sockets.ts';
 
 interface Named {
@@ -22,6 +22,8 @@ export interface UnixPortOptions extends Named {
   /** Permission bits. */
   readonly mode: number;
   readonly mtuBytes: number;
+  /** CIDR text: of a guest of an IP network, none of a station of an Ethernet network. */
+  readonly addresses: readonly string[];
 }
 
 /** An interface that the host has already. */
@@ -50,7 +52,7 @@ export type PortOptions = UnixPortOptions | InterfacePortOptions | VxlanPortOpti
 /** A port that is open. */
 export interface OpenPort {
   readonly name: string;
-  readonly spec: LocalPortSpec;
+  readonly spec: LocalPortSpec | GuestPortSpec;
   /** Gives back what it was opened with; no queue may use it any more. */
   close(): void;
 }
@@ -67,7 +69,11 @@ export function openPort(options: PortOptions, id: number, vxlan: VxlanSockets):
   switch (options.type) {
     case 'unix': {
       const dgram = openDgramPort(options);
-      const spec: LocalPortSpec = { kind: 'dgram', id, maxStations, dgram };
+      const { addresses } = options;
+      const spec: OpenPort['spec'] =
+        addresses.length > 0
+          ? { kind: 'guest', id, dgram, addresses }
+          : { kind: 'dgram', id, maxStations, dgram };
       return { name, spec, close: () => closeDgramPort(dgram, options.path) };
     }
     case 'interface': {

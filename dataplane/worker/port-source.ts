@@ -1,19 +1,24 @@
-/** A local port of a switched network as a source of its loop. */
+/** A local port of a network as a source of its loop. */
 import { type Source, TURN_FRAMES } from './link.ts';
 import type { LocalPort } from './local-port.ts';
-import type { SwitchedLink } from './switched-link.ts';
 
-export class PortSource implements Source {
+/** Who forwards what a port gives: a switch or a router. */
+export interface Forwarder<P extends LocalPort> {
+  /** Forwards a frame. @returns How many frames that was. */
+  take(from: P, frameAt: number, len: number, nowMs: number): number;
+}
+
+export class PortSource<P extends LocalPort> implements Source {
   readonly fd: number;
-  readonly #local: LocalPort;
-  readonly #link: SwitchedLink;
+  readonly #local: P;
+  readonly #forwarder: Forwarder<P>;
   readonly #onLost: () => void;
 
   /** @param onLost Nothing will ever come from the port again. */
-  constructor(local: LocalPort, link: SwitchedLink, onLost: () => void) {
+  constructor(local: P, forwarder: Forwarder<P>, onLost: () => void) {
     this.fd = local.port.fd;
     this.#local = local;
-    this.#link = link;
+    this.#forwarder = forwarder;
     this.#onLost = onLost;
   }
 
@@ -27,7 +32,7 @@ export class PortSource implements Source {
         local.standing.empty();
         break;
       }
-      frames += this.#link.take(local, port.frameAt, len, nowMs);
+      frames += this.#forwarder.take(local, port.frameAt, len, nowMs);
     }
     return frames;
   }

@@ -26,7 +26,7 @@ import { WaitWindow } from './wait-window.ts';
 
 /** Header, tag and room to align. */
 const FRAME_CAPACITY = MAX_FRAME_LEN + 128;
-/** In front of an answer: a virtio_net_hdr, and an Ethernet header. */
+/** In front of an answer: an address that it may come from, a virtio_net_hdr, and an Ethernet header. */
 const HEADROOM = 64;
 const HOUSEKEEPING_MS = 1_000;
 /** Places in the poll set, in front of the sources'. */
@@ -172,6 +172,8 @@ export class QueueLoop implements SendEvents {
       if (poll.isBroken(place)) {
         // It would be ready for ever.
         if (source.fail(now)) poll.mute(place);
+        // To find that out it may have taken what waited.
+        this.#sender.flush();
       } else if (poll.isReady(place)) taken += source.take(now);
       else source.idle();
     }

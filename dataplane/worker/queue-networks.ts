@@ -6,7 +6,7 @@ import type { FramePort } from '../port/frame-port.ts';
 import { PacketPort } from '../port/packet-port.ts';
 import { TapPort } from '../port/tap-port.ts';
 import type { Source } from './link.ts';
-import type { LocalPortSpec, NetworkSpec, PortSpec } from './messages.ts';
+import type { GuestPortSpec, LocalPortSpec, NetworkSpec, PortSpec } from './messages.ts';
 import { PortSource } from './port-source.ts';
 import type { QueueLoop } from './queue-loop.ts';
 import { RoutedLink } from './routed-link.ts';
@@ -27,6 +27,7 @@ export class QueueNetworks {
   readonly #firstLocal: number;
   readonly #onPortLost: (vni: number, id: number) => void;
   readonly #switched = new Map<number, SwitchedLink>();
+  readonly #routed = new Map<number, RoutedLink>();
   readonly #vxlan: VxlanSources;
   #sources: OwnSource[] = [];
 
@@ -49,9 +50,15 @@ export class QueueNetworks {
 
   /** @throws {RangeError} for a VNI that is none or exists, and settings out of range. */
   add({ vni, switch: own }: NetworkSpec): void {
-    const link = own === null ? null : new SwitchedLink(vni, own, this.#firstLocal, this.#loop.parts);
+    const { parts } = this.#loop;
+    const link = own === null ? null : new SwitchedLink(vni, own, this.#firstLocal, parts);
     this.#engine.addNetwork(vni, link !== null);
-    if (link === null) return;
+    if (link === null) {
+      const routed = new RoutedLink(vni, parts);
+      this.#routed.set(vni, routed);
+      this.#loop.addLink(routed);
+      return;
+    }
     this.#switched.set(vni, link);
     this.#loop.addLink(link);
   }
@@ -62,6 +69,7 @@ export class QueueNetworks {
     const link = this.#switched.get(vni);
     for (const { id } of link?.locals() ?? []) this.removePort(vni, id);
     this.#switched.delete(vni);
+    this.#routed.delete(vni);
     this.#loop.removeLink(vni);
     this.#engine.removeNetwork(vni);
   }
@@ -70,9 +78,11 @@ export class QueueNetworks {
   addPort(vni: number, port: PortSpec): void {
     const lost = () => this.#onPortLost(vni, port.id);
     if (port.kind === 'tun') {
-      const link = new RoutedLink(vni, port.fd, this.#loop.parts, lost);
-      this.#addSource(vni, port.id, link);
-      this.#loop.addLink(link);
+      this.#addSource(vni, port.id, this.routed(vni).attachTun(port.fd, lost));
+      return;
+    }
+    if (port.kind === 'guest') {
+      this.#addGuest(vni, port, lost);
       return;
     }
     const link = this.switched(vni);
@@ -89,8 +99,26 @@ export class QueueNetworks {
     }
   }
 
+  #addGuest(vni: number, port: GuestPortSpec, lost: () => void): void {
+    const { guests } = this.routed(vni);
+    const { arena, frameAt } = this.#loop.parts;
+    const guest = guests.add(port.id, new DgramPort(port.dgram, arena, frameAt), port);
+    try {
+      this.#addSource(vni, port.id, new PortSource(guest, guests, lost));
+    } catch (error) {
+      guests.remove(port.id);
+      throw error;
+    }
+  }
+
   /** Removes a port with all that is known behind it; an unknown one is fine. */
   removePort(vni: number, id: number): void {
+    const guests = this.#routed.get(vni)?.guests;
+    if (guests?.guest(id) !== undefined) {
+      this.#removeSource(vni, id);
+      guests.remove(id);
+      return;
+    }
     const link = this.#switched.get(vni);
     const local = link?.local(id);
     if (link === undefined || local === undefined) return;
@@ -114,6 +142,13 @@ export class QueueNetworks {
   switched(vni: number): SwitchedLink {
     const link = this.#switched.get(vni);
     if (link === undefined) throw new RangeError(`network ${vni} has no switch`);
+    return link;
+  }
+
+  /** @throws {RangeError} when there is no such network of IP packets here. */
+  routed(vni: number): RoutedLink {
+    const link = this.#routed.get(vni);
+    if (link === undefined) throw new RangeError(`there is no network ${vni} of IP packets`);
     return link;
   }
 

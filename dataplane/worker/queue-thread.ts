@@ -21,6 +21,12 @@ export class WorkerError extends Error {
   }
 }
 
+/** For requests that a thread which is gone need not answer. @throws any other error. */
+export function unlessGone(error: unknown): null {
+  if (error instanceof WorkerError && error.code === 'ERR_ICX_WORKER_DEAD') return null;
+  throw error;
+}
+
 export interface QueueThreadEvents {
   onEndpoint(queue: number, slot: number, words: Uint32Array): void;
   onPathTooSmall(slot: number): void;

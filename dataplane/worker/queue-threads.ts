@@ -3,7 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnswerTo, WorkerCommand, WorkerSetup } from './messages.ts';
-import { QueueThread, type QueueThreadEvents, WorkerError } from './queue-thread.ts';
+import { QueueThread, type QueueThreadEvents, unlessGone, WorkerError } from './queue-thread.ts';
 
 /** A thread that lived for less is replaced after a pause: else one that can't live takes a core. */
 const SHORT_LIFE_MS = 10_000;
@@ -110,12 +110,13 @@ export class QueueThreads {
     if (!this.#running) return;
     const thread = this.#start(setup);
     this.#threads[queue] = thread;
-    await Promise.all(this.#restore(queue).map((command) => thread.request(command)));
-    this.#events.onReplaced(queue, reason);
+    const asked = this.#restore(queue).map((command) => thread.request(command));
+    // One command that is refused keeps nobody from what the others restore.
+    const refusals = (await Promise.allSettled(asked)).filter((answer) => answer.status === 'rejected');
+    if (thread.alive) this.#events.onReplaced(queue, [reason, ...refusals.map(reasonOf)].join('; '));
   }
 }
 
-function unlessGone(error: unknown): null {
-  if (error instanceof WorkerError && error.code === 'ERR_ICX_WORKER_DEAD') return null;
-  throw error;
+function reasonOf({ reason }: PromiseRejectedResult): string {
+  return reason instanceof Error ? reason.message : String(reason);
 }

@@ -33,7 +33,7 @@ const UPPER = {
   udp: { number: IpProtocol.udp, headerLen: udp.HEADER_LEN },
 } as const;
 
-interface Kind {
+export interface Kind {
   readonly protocol: keyof typeof UPPER;
   readonly payloadLen: number;
   /** Payload of each packet that a super-packet stands for; 0 for one that is none. */
@@ -43,7 +43,7 @@ interface Kind {
 }
 
 /** Among them one for a peer without keys, one for nobody, a control packet, and one that is too large. */
-const KINDS: readonly Kind[] = [
+export const KINDS: readonly Kind[] = [
   { protocol: 'icmp', payloadLen: 56, segmentLen: 0, to: 'to' },
   { protocol: 'tcp', payloadLen: 0, segmentLen: 0, to: 'to' },
   { protocol: 'udp', payloadLen: 64, segmentLen: 0, to: 'to' },
@@ -55,7 +55,7 @@ const KINDS: readonly Kind[] = [
   { protocol: 'icmp', payloadLen: 1_500, segmentLen: 0, to: 'to' },
 ];
 
-/** One of each kind for each IP version, each behind its virtio_net_hdr. */
+/** One of each kind for each IP version in turn, each behind its virtio_net_hdr. */
 export function rehearsalPackets(): Uint8Array[] {
   return KINDS.flatMap((kind) => [writePacket(kind, 4), writePacket(kind, 6)]);
 }

@@ -4,7 +4,8 @@
  * V8 interprets what is new to it and compiles what has run a thousand times. A tunnel that only
  * pings would be interpreted for minutes, at 80 µs a packet instead of 15. So the whole loop runs
  * for some tenths of a second, over sockets of its own on loopback: one peer to send to, another
- * that receives what the first was sent.
+ * that receives what the first was sent. An agent's networks may be of two kinds: each that it begins
+ * with gets its share of the time.
  */
 import { randomBytes } from 'node:crypto';
 import type { Endpoint, PeerSpec, SaSpec } from '../contract.ts';
@@ -21,6 +22,7 @@ import { nowMs } from './now.ts';
 import type { Offload } from './offload-select.ts';
 import { QueueLoop } from './queue-loop.ts';
 import { ADDRESSES, CONTROL_PORT, rehearsalPackets } from './rehearsal-packets.ts';
+import { exchangeFrames, type PortPair, put } from './rehearsal-switch.ts';
 import { RoutedLink } from './routed-link.ts';
 
 interface Pass extends Pick<PeerSpec, 'validateSource' | 'rxRateLimitPps'> {
@@ -62,35 +64,61 @@ export function rehearse(
   offload: Offload,
   limitMs = LIMIT_MS,
 ): void {
-  const untilMs = nowMs() + limitMs;
-  const loopback = LOOPBACK[setup.socketFamily === AF_INET ? 4 : 6];
-  for (const pass of PASSES) {
-    const fds: number[] = [];
-    try {
-      const [tunFd, outerFd] = openSocketPair();
-      fds.push(tunFd, outerFd);
-      const udp = openUdpSocket({ listen: loopback, port: 0, joinPort: false, fragment: false });
-      fds.push(udp.fd);
-      const own = { ...setup, udpFd: udp.fd, sendFd: udp.fd, socketFamily: udp.family };
-      arena.borrow(() => {
-        const engine = makeEngine(arena, aead, { address: loopback, port: boundPort(udp.fd) }, pass);
-        const loop = new QueueLoop(own, arena, engine, offload, NO_EVENTS);
-        const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
-        loop.addLink(link);
-        loop.addSource(link);
-        exchange(loop, arena, outerFd, untilMs);
-        engine.removeNetwork(VNI);
-      });
-    } catch (error) {
-      if (!(error instanceof SystemCallError)) throw error;
-    } finally {
-      for (const fd of fds) close(fd);
+  const startedAtMs = nowMs();
+  const { packets, frames } = setup.carries;
+  const kinds = [...(packets ? [false] : []), ...(frames ? [true] : [])];
+  for (const [i, isEthernet] of kinds.entries()) {
+    const untilMs = startedAtMs + (limitMs * (i + 1)) / kinds.length;
+    for (const pass of PASSES) {
+      try {
+        perform(setup, { arena, aead, offload }, pass, isEthernet, untilMs);
+      } catch (error) {
+        if (!(error instanceof SystemCallError)) throw error;
+      }
     }
   }
 }
 
-function exchange(loop: QueueLoop, arena: Arena, outerFd: number, untilMs: number): void {
-  const packets = rehearsalPackets().map((packet) => place(arena, packet));
+interface Props {
+  readonly arena: Arena;
+  readonly aead: AeadProvider;
+  readonly offload: Offload;
+}
+
+/** One pass with one kind of network. @throws {SystemCallError} */
+function perform(setup: WorkerSetup, props: Props, pass: Pass, isEthernet: boolean, untilMs: number): void {
+  const { arena, aead, offload } = props;
+  const loopback = LOOPBACK[setup.socketFamily === AF_INET ? 4 : 6];
+  const fds: number[] = [];
+  const openPair = () => {
+    const pair = openSocketPair();
+    fds.push(...pair);
+    return pair;
+  };
+  try {
+    const [first, second] = [openPair(), openPair()];
+    const udp = openUdpSocket({ listen: loopback, port: 0, joinPort: false, fragment: false });
+    fds.push(udp.fd);
+    const own = { ...setup, udpFd: udp.fd, sendFd: udp.fd, socketFamily: udp.family };
+    const endpoint = { address: loopback, port: boundPort(udp.fd) };
+    arena.borrow(() => {
+      const engine = makeEngine(arena, aead, endpoint, pass, isEthernet);
+      const loop = new QueueLoop(own, arena, engine, offload, NO_EVENTS);
+      if (isEthernet) exchangeFrames(VNI, loop, SLOTS, [first, second], untilMs);
+      else exchangePackets(loop, first, untilMs);
+      engine.removeNetwork(VNI);
+    });
+  } finally {
+    for (const fd of fds) close(fd);
+  }
+}
+
+function exchangePackets(loop: QueueLoop, [tunFd, outerFd]: PortPair, untilMs: number): void {
+  const { arena } = loop.parts;
+  const link = new RoutedLink(VNI, loop.parts);
+  loop.addLink(link);
+  loop.addSource(link.attachTun(tunFd, () => {}));
+  const packets = rehearsalPackets().map((packet) => put(arena, packet));
   const outAddress = arena.base + arena.take(READ_LEN);
   for (let round = 0; round < ROUNDS && nowMs() < untilMs; round++) {
     for (const { address, len } of packets) {
@@ -104,13 +132,13 @@ function exchange(loop: QueueLoop, arena: Arena, outerFd: number, untilMs: numbe
   }
 }
 
-function place(arena: Arena, packet: Uint8Array): { readonly address: number; readonly len: number } {
-  const at = arena.take(packet.length);
-  arena.bytes.set(packet, at);
-  return { address: arena.base + at, len: packet.length };
-}
-
-function makeEngine(memory: Arena, aead: AeadProvider, endpoint: Endpoint, pass: Pass): Engine {
+function makeEngine(
+  memory: Arena,
+  aead: AeadProvider,
+  endpoint: Endpoint,
+  pass: Pass,
+  isEthernet: boolean,
+): Engine {
   const capacity = SLOTS.keyless + 1;
   const counters = new CounterBlock(CounterBlock.allocate(capacity), capacity);
   const engine = new Engine({
@@ -120,7 +148,7 @@ function makeEngine(memory: Arena, aead: AeadProvider, endpoint: Endpoint, pass:
     flowHashKey: randomBytes(16),
     controlPort: CONTROL_PORT,
   });
-  engine.addNetwork(VNI);
+  engine.addNetwork(VNI, isEthernet);
   for (const side of ['to', 'from', 'keyless'] as const) engine.setPeer(peerSpec(side, endpoint, pass));
   const key = randomBytes(16);
   engine.installRx(saSpec(SLOTS.from, pass.spi, key), nowMs());

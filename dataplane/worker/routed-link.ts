@@ -1,90 +1,47 @@
 /**
- * A network of IP packets on one queue: moves them between its TUN queue and the underlay.
+ * A network of IP packets on one queue: what peers send goes to the host's TUN queue, where the
+ * network has one, and to its guests.
  *
- *     TX  tun.receive ─▶ segmenter ─▶ engine.select, seal ─▶ sender.commit
  *     RX  engine.decap ─▶ coalescer ─▶ tun.transmit
+ *                └──────▶ guests
+ *
+ * @see tun-source.ts for the other direction
  */
-import { isBulk, mark } from '../path/congestion.ts';
-import { DropCode } from '../path/drop.ts';
 import { SEALED_OVERHEAD } from '../path/seal-frame.ts';
 import { TunQueue } from '../port/tun.ts';
-import { writePacketTooBig } from '../wire/icmp.ts';
-import { type Link, type LinkParts, type Source, TURN_FRAMES } from './link.ts';
-import { StandingQueue } from './standing-queue.ts';
+import { GuestRouter } from './guest-router.ts';
+import type { Link, LinkParts, Source } from './link.ts';
+import { TunSource } from './tun-source.ts';
 
-export class RoutedLink implements Link, Source {
+/** Housekeeping of tables, in ms. */
+const SWEEP_MS = 30_000;
+
+export class RoutedLink implements Link {
   readonly vni: number;
-  readonly fd: number;
-  readonly #tun: TunQueue;
+  readonly guests: GuestRouter;
   readonly #parts: LinkParts;
-  readonly #onLost: () => void;
-  readonly #standing = new StandingQueue();
+  #tun: TunQueue | null = null;
+  #sweptAtMs = 0;
 
-  /** @param onLost Somebody removed the interface. */
-  constructor(vni: number, tunFd: number, parts: LinkParts, onLost: () => void) {
+  constructor(vni: number, parts: LinkParts) {
     this.vni = vni;
-    this.fd = tunFd;
-    this.#tun = new TunQueue(tunFd, parts.arena, parts.readAt);
     this.#parts = parts;
-    this.#onLost = onLost;
+    this.guests = new GuestRouter(vni, parts);
   }
 
-  take(nowMs: number): number {
-    let frames = 0;
-    while (frames < TURN_FRAMES) {
-      const len = this.#tun.receive();
-      if (len === 0) {
-        this.#standing.empty();
-        break;
-      }
-      frames += this.#seal(len, nowMs);
-    }
-    return frames;
+  /** Gives the network its TUN queue. @param onLost Somebody removed the interface. @returns What is to be polled. */
+  attachTun(fd: number, onLost: () => void): Source {
+    const tun = new TunQueue(fd, this.#parts.arena, this.#parts.readAt);
+    this.#tun = tun;
+    this.guests.tun = tun;
+    return new TunSource(this.vni, tun, this.#parts, this.guests, onLost);
   }
 
-  idle(): void {
-    this.#standing.empty();
-  }
-
-  fail(): boolean {
-    this.#onLost();
-    return true;
-  }
-
-  sweep(): void {}
-
-  /** Seals what the TUN queue gave. @returns How many packets that was. */
-  #seal(len: number, nowMs: number): number {
-    const { segmenter, engine, sender } = this.#parts;
-    const isToLose = this.#isToLose(nowMs);
-    const count = segmenter.begin(this.#tun.packetAt, len);
-    if (count === 0) {
-      engine.countMalformed();
-      return 1;
-    }
-    let packetLen = segmenter.next();
-    const fault = engine.select(segmenter.at, packetLen, count, nowMs, this.vni);
-    const peer = engine.lastPeer;
-    if (fault !== 0 || peer === null) {
-      if (fault === -DropCode.txTooLarge) this.#answerTooLarge(segmenter.at, packetLen);
-      return count;
-    }
-    if (isToLose) {
-      engine.countCongestion();
-      packetLen = segmenter.next();
-    }
-    for (; packetLen > 0; packetLen = segmenter.next()) {
-      const frameLen = engine.seal(segmenter.at, packetLen, sender.nextAt, nowMs);
-      if (frameLen > 0) sender.commit(frameLen, peer.endpointWords, peer.slot);
-    }
-    return count;
-  }
-
-  /** Tells the sender of what was just received to slow down, if that is due. @returns Whether by a loss. */
-  #isToLose(nowMs: number): boolean {
-    const { view } = this.#parts.arena;
-    const { packetAt } = this.#tun;
-    return isBulk(view, packetAt) && this.#standing.isDue(nowMs) && !mark(view, packetAt);
+  /** Forgets what is old; to be called about once a second. */
+  sweep(nowMs: number): void {
+    if (nowMs - this.#sweptAtMs < SWEEP_MS) return;
+    this.#sweptAtMs = nowMs;
+    this.guests.sweep(nowMs);
   }
 
   open(frameAt: number, frameLen: number, sourceAt: number, nowMs: number): void {
@@ -92,7 +49,9 @@ export class RoutedLink implements Link, Source {
     const at = coalescer.nextAt(Math.max(0, frameLen - SEALED_OVERHEAD));
     const len = engine.decap(frameAt, frameLen, sourceAt, at, nowMs);
     const peer = engine.lastPeer;
-    if (len > 0 && peer !== null && coalescer.add(len, peer.slot)) this.#deliver();
+    if (len <= 0 || peer === null) return;
+    if (!this.guests.isIdle && this.guests.takeOpened(at, len, peer.slot, nowMs)) return;
+    if (coalescer.add(len, peer.slot)) this.#deliver();
   }
 
   flush(): void {
@@ -102,17 +61,8 @@ export class RoutedLink implements Link, Source {
   #deliver(): void {
     const { coalescer, engine } = this.#parts;
     while (coalescer.take()) {
-      if (this.#tun.transmit(coalescer.packetAt, coalescer.packetLen)) continue;
+      if (this.#tun?.transmit(coalescer.packetAt, coalescer.packetLen)) continue;
       engine.countRefused(coalescer.context, coalescer.packets, coalescer.bytes);
     }
-  }
-
-  /** Tells the inner sender which size the path takes. @see RFC 1191, RFC 8201 */
-  #answerTooLarge(packetAt: number, packetLen: number): void {
-    const { engine, arena, scratchAt } = this.#parts;
-    const peer = engine.lastPeer;
-    if (peer === null) return;
-    const len = writePacketTooBig(arena.view, packetAt, packetLen, peer.mtuBytes, -1, scratchAt);
-    if (len > 0) this.#tun.transmitPlain(scratchAt, len);
   }
 }

@@ -13,32 +13,28 @@ import { Switch } from '../l2/switch.ts';
 import { SwitchDrop } from '../l2/switch-drop.ts';
 import { isBulk, mark } from '../path/congestion.ts';
 import { DropCode } from '../path/drop.ts';
-import { FrameCoalescer } from '../path/frame-coalesce.ts';
 import { FrameSegmenter } from '../path/frame-segment.ts';
 import { SEALED_OVERHEAD } from '../path/seal-frame.ts';
 import type { FramePort } from '../port/frame-port.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { writePacketTooBigFrame } from '../wire/icmp-frame.ts';
+import { FrameDelivery } from './frame-delivery.ts';
 import type { Link, LinkParts } from './link.ts';
 import { LocalPort } from './local-port.ts';
+import { LocalPorts } from './local-ports.ts';
 import { ANYWHERE, type SwitchSpec } from './messages.ts';
 
 /** Housekeeping of tables, in ms. */
 const SWEEP_MS = 30_000;
-/** In a coalescer's context: the peer's slot, and above it the place of the port that the frame goes to. */
-const SLOT_BITS = 16;
-const SLOT_MASK = 0xffff;
 
 export class SwitchedLink implements Link {
   readonly vni: number;
   readonly switch: Switch;
   readonly neighbours: Neighbours;
   readonly #parts: LinkParts;
-  readonly #firstLocal: number;
   readonly #segmenter: FrameSegmenter;
-  readonly #coalescer: FrameCoalescer;
-  /** By id, less `firstLocal`. */
-  readonly #locals: (LocalPort | undefined)[] = [];
+  readonly #delivery: FrameDelivery;
+  readonly #locals: LocalPorts;
   readonly #peers = new Set<number>();
   readonly #maxStations: number;
   #sweptAtMs = 0;
@@ -46,7 +42,7 @@ export class SwitchedLink implements Link {
   constructor(vni: number, spec: SwitchSpec, firstLocal: number, parts: LinkParts) {
     this.vni = vni;
     this.#parts = parts;
-    this.#firstLocal = firstLocal;
+    this.#locals = new LocalPorts(firstLocal);
     this.#maxStations = spec.maxStationsPerPort;
     this.switch = new Switch({
       seed: spec.seed,
@@ -57,7 +53,7 @@ export class SwitchedLink implements Link {
     this.neighbours = new Neighbours({ seed: spec.seed, ageingMs: spec.ageingMs, answers: spec.suppress });
     this.neighbours.table.addPort(ANYWHERE, true);
     this.#segmenter = new FrameSegmenter(parts.segmenter, parts.arena);
-    this.#coalescer = new FrameCoalescer(parts.coalescer, parts.arena);
+    this.#delivery = new FrameDelivery(parts, this.#locals, this.switch);
   }
 
   /** Adds a peer as a port; one that is there stays as it is. */
@@ -80,7 +76,7 @@ export class SwitchedLink implements Link {
     const local = new LocalPort(id, port);
     this.switch.addPort(id, { isRemote: false, maxStations: maxStations ?? this.#maxStations });
     this.neighbours.table.addPort(id, false);
-    this.#locals[id - this.#firstLocal] = local;
+    this.#locals.set(local);
     return local;
   }
 
@@ -88,12 +84,12 @@ export class SwitchedLink implements Link {
     this.flush();
     this.switch.removePort(id);
     this.neighbours.table.removePort(id);
-    this.#locals[id - this.#firstLocal] = undefined;
+    this.#locals.remove(id);
   }
 
   /** The port with this number of the switch, if it is a local one. */
   local(id: number): LocalPort | undefined {
-    return id < this.#firstLocal ? undefined : this.#locals[id - this.#firstLocal];
+    return this.#locals.get(id);
   }
 
   /** Numbers of the peers. */
@@ -102,7 +98,7 @@ export class SwitchedLink implements Link {
   }
 
   locals(): LocalPort[] {
-    return this.#locals.filter((local) => local !== undefined);
+    return this.#locals.all();
   }
 
   /** Forgets what is old; to be called about once a second. */
@@ -116,19 +112,14 @@ export class SwitchedLink implements Link {
   /** Forwards the frame of `len` bytes that a local port gave. @returns How many frames that was. */
   take(from: LocalPort, frameAt: number, len: number, nowMs: number): number {
     const { view } = this.#parts.arena;
-    const { scratchAt } = this.#parts;
-    if (len >= ethernet.HEADER_LEN && isConcerned(view, frameAt) && this.#isOwn(from.id, frameAt, nowMs)) {
-      const answerLen = this.neighbours.receive(view, frameAt, len, from.id, scratchAt, nowMs);
-      if (answerLen > 0) {
-        from.port.transmit(scratchAt, answerLen);
-        return 1;
-      }
+    if (len >= ethernet.HEADER_LEN && isConcerned(view, frameAt, len)) {
+      if (this.#answer(from, frameAt, len, nowMs)) return 1;
     }
     const count = this.switch.forward(view, frameAt, len, from.id, nowMs);
     if (count <= 0) return 1;
     if (count > 1) return this.#spread(from, frameAt, len, count, nowMs);
     const target = this.switch.targets[0] ?? 0;
-    if (target < this.#firstLocal) return this.#seal(from, frameAt, len, target, nowMs);
+    if (target < this.#locals.first) return this.#seal(from, frameAt, len, target, nowMs);
     const to = this.local(target);
     if (to === undefined) return 1;
     if (!from.port.givesSupers) to.port.transmit(frameAt, len);
@@ -137,21 +128,29 @@ export class SwitchedLink implements Link {
     return 1;
   }
 
-  /** Whether the source of a frame may be behind the port; what it says is believed then. */
-  #isOwn(id: number, frameAt: number, nowMs: number): boolean {
-    const { view } = this.#parts.arena;
-    return this.switch.fdb.learn(view, frameAt + ethernet.SOURCE_AT, id, nowMs) >= 0;
+  /** Believes what a frame says of neighbours if its source may be behind the port. @returns Whether that was all. */
+  #answer(from: LocalPort, frameAt: number, len: number, nowMs: number): boolean {
+    const { arena, scratchAt } = this.#parts;
+    const { fdb } = this.switch;
+    if (!fdb.admits(arena.view, frameAt + ethernet.SOURCE_AT, from.id)) return false;
+    const answerLen = this.neighbours.receive(arena.view, frameAt, len, from.id, scratchAt, nowMs);
+    if (answerLen === 0) return false;
+    // The switch does not see it.
+    fdb.learn(arena.view, frameAt + ethernet.SOURCE_AT, from.id, nowMs);
+    from.port.transmit(scratchAt, answerLen);
+    return true;
   }
 
   /** Seals a frame, or what a super-frame stands for, for one peer. @returns As `take`. */
   #seal(from: LocalPort, frameAt: number, len: number, slot: number, nowMs: number): number {
     const { engine, sender } = this.#parts;
     if (!from.port.givesSupers) {
-      this.#sealOne(from, frameAt, len, slot, nowMs);
+      const refusal = this.#sealOne(frameAt, len, slot, nowMs);
+      this.#answerTooLarge(refusal, from, frameAt, len);
       return 1;
     }
     const segmenter = this.#segmenter;
-    const isToLose = this.#isToLose(from, frameAt, nowMs);
+    const isToLose = this.#isToLose(from, frameAt, len, nowMs);
     const count = segmenter.begin(frameAt, len);
     if (count === 0) {
       engine.countMalformed();
@@ -175,23 +174,27 @@ export class SwitchedLink implements Link {
     return count;
   }
 
-  #sealOne(from: LocalPort, frameAt: number, len: number, slot: number, nowMs: number): void {
+  /** @returns 0, or the negated drop code of a frame that no peer may get. */
+  #sealOne(frameAt: number, len: number, slot: number, nowMs: number): number {
     const { engine, sender } = this.#parts;
     const fault = engine.selectFrame(slot, len, 1, nowMs);
     const peer = engine.lastPeer;
-    if (fault !== 0 || peer === null) {
-      this.#answerTooLarge(fault, from, frameAt, len);
-      return;
-    }
+    if (fault !== 0 || peer === null) return fault;
     const sealedLen = engine.seal(frameAt, len, sender.nextAt, nowMs);
     if (sealedLen > 0) sender.commit(sealedLen, peer.endpointWords, peer.slot);
+    return 0;
   }
 
-  /** Gives a frame to the first `targets` of the switch's. @returns As `take`. */
+  /**
+   * Gives a frame to the first `targets` of the switch's. One that is too large for a peer is not
+   * answered: its station may be behind another port.
+   *
+   * @returns As `take`.
+   */
   #spread(from: LocalPort, frameAt: number, len: number, targets: number, nowMs: number): number {
     const takesSupers = from.port.givesSupers;
     if (!takesSupers) {
-      this.#copy(from, frameAt, len, targets, false, nowMs);
+      this.#copy(frameAt, len, targets, false, nowMs);
       return 1;
     }
     // As they are to those that take them, before they are cut in place.
@@ -201,28 +204,29 @@ export class SwitchedLink implements Link {
     }
     const segmenter = this.#segmenter;
     const count = segmenter.begin(frameAt, len);
+    if (count === 0) this.#parts.engine.countMalformed();
     for (let packetLen = segmenter.next(); packetLen > 0; packetLen = segmenter.next()) {
-      this.#copy(from, segmenter.at, packetLen, targets, true, nowMs);
+      this.#copy(segmenter.at, packetLen, targets, true, nowMs);
     }
     return Math.max(1, count);
   }
 
-  /** @param isPartial Whether ports that take super-frames have the frame already. */
-  #copy(from: LocalPort, at: number, len: number, targets: number, isPartial: boolean, nowMs: number): void {
+  /** @param isPartial Whether ports with offloads have the frame already. */
+  #copy(at: number, len: number, targets: number, isPartial: boolean, nowMs: number): void {
     for (let i = 0; i < targets; i++) {
       const target = this.switch.targets[i] ?? 0;
       const to = this.local(target);
-      if (target < this.#firstLocal) this.#sealOne(from, at, len, target, nowMs);
+      if (target < this.#locals.first) this.#sealOne(at, len, target, nowMs);
       else if (to !== undefined && !(isPartial && to.port.takesSupers)) to.port.transmit(at, len);
     }
   }
 
   /** Tells the sender of what was just received to slow down, if that is due. @returns Whether by a loss. */
-  #isToLose(from: LocalPort, frameAt: number, nowMs: number): boolean {
+  #isToLose(from: LocalPort, frameAt: number, len: number, nowMs: number): boolean {
     const { view } = this.#parts.arena;
     if (!isBulk(view, frameAt) || !from.standing.isDue(nowMs)) return false;
-    const isTagged = ethernet.etherType(view, frameAt) === ethernet.EtherType.vlan;
-    return isTagged || !mark(view, frameAt + ethernet.HEADER_LEN);
+    const typeAt = ethernet.typeAt(view, frameAt, len);
+    return typeAt < 0 || !mark(view, typeAt + ethernet.TYPE_LEN);
   }
 
   /** Tells the inner sender which size the path takes. @see RFC 1191, RFC 8201 */
@@ -236,8 +240,7 @@ export class SwitchedLink implements Link {
 
   open(frameAt: number, frameLen: number, sourceAt: number, nowMs: number): void {
     const { engine, arena } = this.#parts;
-    const coalescer = this.#coalescer;
-    const at = coalescer.nextAt(Math.max(0, frameLen - SEALED_OVERHEAD));
+    const at = this.#delivery.nextAt(Math.max(0, frameLen - SEALED_OVERHEAD));
     const len = engine.decap(frameAt, frameLen, sourceAt, at, nowMs);
     const peer = engine.lastPeer;
     if (len <= 0 || peer === null) return;
@@ -247,52 +250,14 @@ export class SwitchedLink implements Link {
       engine.countRefused(slot, 1, len, dropOf(-count));
       return;
     }
-    if (isConcerned(arena.view, at)) {
+    if (isConcerned(arena.view, at, len)) {
       this.neighbours.receive(arena.view, at, len, slot, this.#parts.scratchAt, nowMs);
     }
-    this.#deliverTo(count, at, len, slot);
-  }
-
-  /** Gives an opened frame to the first `count` of the switch's targets, which are local ports. */
-  #deliverTo(count: number, at: number, len: number, slot: number): void {
-    let merged: LocalPort | undefined;
-    let isTaken = false;
-    for (let i = 0; i < count; i++) {
-      const to = this.local(this.switch.targets[i] ?? 0);
-      if (to === undefined) continue;
-      if (!to.port.takesSupers) isTaken = to.port.transmit(at, len) || isTaken;
-      else if (merged === undefined) merged = to;
-      else isTaken = this.#transmitCopy(to, at, len) || isTaken;
-    }
-    if (merged !== undefined) this.#merge(merged, len, slot);
-    else if (!isTaken) this.#parts.engine.countRefused(slot, 1, len);
-  }
-
-  /** What goes before the frame in memory is others'. */
-  #transmitCopy(to: LocalPort, at: number, len: number): boolean {
-    const { arena, frameAt } = this.#parts;
-    arena.bytes.copyWithin(frameAt, at, at + len);
-    return to.port.transmit(frameAt, len);
-  }
-
-  #merge(to: LocalPort, len: number, slot: number): void {
-    const context = ((to.id - this.#firstLocal) << SLOT_BITS) | slot;
-    if (this.#coalescer.add(len, context)) this.#deliver();
+    this.#delivery.deliver(at, len, count, slot);
   }
 
   flush(): void {
-    if (this.#coalescer.flush()) this.#deliver();
-  }
-
-  #deliver(): void {
-    const coalescer = this.#coalescer;
-    const { engine } = this.#parts;
-    while (coalescer.take()) {
-      const { context } = coalescer;
-      const to = this.#locals[context >>> SLOT_BITS];
-      if (to?.port.transmitSuper(coalescer.packetAt, coalescer.packetLen)) continue;
-      engine.countRefused(context & SLOT_MASK, coalescer.packets, coalescer.bytes);
-    }
+    this.#delivery.flush();
   }
 }
 

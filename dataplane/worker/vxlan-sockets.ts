@@ -1,5 +1,6 @@
 /** The VXLAN sockets of the host, each shared by the ports that listen on the same address and port. */
 import { closeFd } from '../io/eventfd.ts';
+import { SystemCallError } from '../io/libc.ts';
 import { joinGroup, leaveGroup, openVxlanSocket, type VxlanSocket } from '../port/vxlan-socket.ts';
 
 export interface VxlanSocketUse {
@@ -50,7 +51,16 @@ export class VxlanSockets {
     if (shared.groups.length === 0) {
       this.#shared.delete(key);
       closeFd(shared.socket.fd);
-    } else if (group !== null && !shared.groups.includes(group)) leaveGroup(shared.socket, group);
+    } else if (group !== null && !shared.groups.includes(group)) leave(shared.socket, group);
+  }
+}
+
+function leave(socket: VxlanSocket, group: string): void {
+  try {
+    leaveGroup(socket, group);
+  } catch (error) {
+    // Where the interface is gone, the membership went with it.
+    if (!(error instanceof SystemCallError)) throw error;
   }
 }
 

@@ -24,10 +24,19 @@ export class VxlanSources {
   add(spec: LocalPortSpec & { readonly kind: 'vxlan' }, link: SwitchedLink): void {
     const source = this.#sources.get(spec.socket.fd) ?? this.#open(spec.socket);
     try {
-      const port = source.tunnels.add(spec.tunnel);
-      source.add(port, link.addLocal(spec.id, port, spec.maxStations), link);
+      this.#addTo(source, spec, link);
     } finally {
       this.#closeUnused(source);
+    }
+  }
+
+  #addTo(source: VxlanSource, spec: LocalPortSpec & { readonly kind: 'vxlan' }, link: SwitchedLink): void {
+    const port = source.tunnels.add(spec.tunnel);
+    try {
+      source.add(port, link.addLocal(spec.id, port, spec.maxStations), link);
+    } catch (error) {
+      source.remove(port);
+      throw error;
     }
   }
 
@@ -42,8 +51,14 @@ export class VxlanSources {
 
   #open(socket: (LocalPortSpec & { readonly kind: 'vxlan' })['socket']): VxlanSource {
     const { arena, frameAt } = this.#loop.parts;
-    const source = new VxlanSource(new VxlanTunnels(socket, arena, Math.ceil(frameAt / ALIGN) * ALIGN));
-    this.#loop.addSource(source);
+    const tunnels = new VxlanTunnels(socket, arena, Math.ceil(frameAt / ALIGN) * ALIGN);
+    const source = new VxlanSource(tunnels);
+    try {
+      this.#loop.addSource(source);
+    } catch (error) {
+      tunnels.close();
+      throw error;
+    }
     this.#loop.addOutlet(source);
     this.#sources.set(source.fd, source);
     return source;

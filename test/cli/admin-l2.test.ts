@@ -9,7 +9,7 @@ import type { AgentApi } from '../../cli/admin-api.ts';
 import { AdminClient, socketPath } from '../../cli/admin-client.ts';
 import type { L2Api } from '../../cli/admin-l2-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
-import { noL2Network } from '../../cli/agent/l2-networks.ts';
+import { L2, noNetwork } from '../../cli/agent/l2-networks.ts';
 import { fakeAttachments } from './fake-attachments.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from './fake-l2.ts';
 import { fakeRelay } from './fake-relay.ts';
@@ -86,7 +86,7 @@ describe('AdminClient.l2', () => {
   });
 
   test('brings the errors of the agent with code and hint', async () => {
-    l2 = { ...l2, fdbShow: () => Promise.reject(noL2Network()) };
+    l2 = { ...l2, fdbShow: () => Promise.reject(noNetwork(L2)) };
     await expect(new AdminClient('icx0', dir).l2.fdbShow({})).rejects.toMatchObject({
       code: 'ERR_ICX_NO_L2',
       message: 'no L2 network',

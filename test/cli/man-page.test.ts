@@ -84,7 +84,7 @@ describe('icx man', () => {
   test('writes all pages to a directory', async () => {
     const dir = join(cli.dir, 'man');
     expect(await cli.run(['man', '--dir', dir])).toEqual({ exit: 0, stdout: '', stderr: '' });
-    expect(readdirSync(join(dir, 'man1'))).toHaveLength(17);
+    expect(readdirSync(join(dir, 'man1'))).toHaveLength(18);
     expect(readdirSync(join(dir, 'man5'))).toEqual(['icx.toml.5']);
     expect(readFileSync(join(dir, 'man1/icx-rekey.1'), 'utf8')).toBe(
       (await cli.run(['man', 'rekey'])).stdout,

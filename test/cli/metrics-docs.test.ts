@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Metrics } from '../../cli/metrics.ts';
-import { L2_NETWORK, RELAY, snapshot } from './sample-metrics.ts';
+import { L2_NETWORK, L3_NETWORK, RELAY, snapshot } from './sample-metrics.ts';
 
 interface Metric {
   readonly type: string;
@@ -38,7 +38,7 @@ test('docs/metrics.md has every metric with its type and labels', async () => {
     aead: 'OpenSSL',
     carrier: 'QUIC',
     startedAtMs: 0,
-    snapshot: async () => snapshot({ networks: [{ ...L2_NETWORK, relay: RELAY }] }),
+    snapshot: async () => snapshot({ networks: [{ ...L2_NETWORK, relay: RELAY }, L3_NETWORK] }),
   });
   const found = exported(await metrics.text());
   expect(found.size).toBeGreaterThan(30);

@@ -20,7 +20,7 @@ function metrics(networks: () => readonly NetworkSnapshot[], vni: number | null 
 /** Samples of networks, without what every agent has. */
 async function samples(networks: readonly NetworkSnapshot[]): Promise<Record<string, number>> {
   const all = parseExposition(await metrics(() => networks).text());
-  return Object.fromEntries([...all].filter(([key]) => /^icx_(fdb|l2|neigh|multicast|port)/.test(key)));
+  return Object.fromEntries([...all].filter(([key]) => /^icx_(fdb|guest|l2|neigh|multicast|port)/.test(key)));
 }
 
 const LAN = 'interface="lan0",vni="8"';
@@ -67,7 +67,15 @@ describe('NetworkMetrics', () => {
       'icx_port_tx_frames_total',
       'icx_port_tx_bytes_total',
       'icx_port_drops_total',
+      'icx_guest_drops_total',
     ]);
+  });
+
+  test('tells why packets of a guest were dropped', async () => {
+    const found = await samples([L3_NETWORK]);
+    const guest = 'interface="icx9",port="vm1"';
+    expect(found[`icx_guest_drops_total{direction="rx",${guest},reason="inner_source",vni="9"}`]).toBe(3);
+    expect(found[`icx_guest_drops_total{direction="tx",${guest},reason="too_large",vni="9"}`]).toBe(4);
   });
 
   test('copies counters anew at each scrape, and drops the series of a network that went away', async () => {

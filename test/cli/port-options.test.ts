@@ -95,6 +95,7 @@ describe('portSpec()', () => {
     [{ type: 'unix', path: '/x', remote: [''] }, 'cannot use --remote ""'],
     [{ type: 'unix', path: '/x', mode: '660x' }, 'cannot use --mode "660x"'],
     [{ type: 'unix', path: '/x', mtu: '100' }, 'cannot use --mtu "100"'],
+    [{ type: 'unix', path: '/x', address: ['10.0.0.9/8'] }, 'cannot use --address "10.0.0.9/8"'],
     [{ type: 'unix', path: '/x', name: '' }, '"" can\'t name a port'],
     [{ type: 'unix', path: '/x', name: 'a b' }, '"a b" can\'t name a port'],
     [{ type: 'unix', path: '/x', name: '-a' }, '"-a" can\'t name a port'],
@@ -117,7 +118,9 @@ describe('portSpec()', () => {
 
   test('says what goes with a type', () => {
     expect(() => portSpec({ type: 'unix', path: '/x', vni: '1' })).toThrow(
-      expect.objectContaining({ hint: 'it takes --path, --remote, --mode, --mtu and --max-stations' }),
+      expect.objectContaining({
+        hint: 'it takes --path, --remote, --mode, --mtu, --address and --max-stations',
+      }),
     );
   });
 });

@@ -20,6 +20,7 @@ const COMMANDS = [
   'fdb',
   'port',
   'neigh',
+  'cni',
   'relay',
   'genkey',
   'pubkey',
@@ -59,7 +60,7 @@ describe('run()', () => {
     expect(stderr).toContain('Usage: icx');
   });
 
-  test.each(['fdb', 'port', 'neigh', 'relay'])(
+  test.each(['fdb', 'port', 'neigh', 'cni', 'relay'])(
     'shows help on stderr and fails with %s alone',
     async (group) => {
       const { exit, stdout, stderr } = await cli.run([group]);

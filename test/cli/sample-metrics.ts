@@ -59,7 +59,16 @@ export const L2_NETWORK: NetworkSnapshot = {
   relay: null,
 };
 
-export const L3_NETWORK: NetworkSnapshot = { ...L2_NETWORK, network: 'icx9', vni: 9, switch: null };
+export const L3_NETWORK: NetworkSnapshot = {
+  ...L2_NETWORK,
+  network: 'icx9',
+  vni: 9,
+  switch: null,
+  ports: L2_NETWORK.ports.map((port) => ({
+    ...port,
+    drops: { rx: { inner_source: 3 }, tx: { too_large: 4 } },
+  })),
+};
 
 export const RELAY: RelaySnapshot = {
   sessions: 3,

@@ -109,11 +109,11 @@ export class Agent {
     writeFileSync(this.configFile, sections.join('\n'), { mode: 0o600 });
   }
 
-  /** Starts the agent without waiting for it. */
-  start(env: NodeJS.ProcessEnv = {}): void {
+  /** Starts the agent without waiting for it. @param prefix Words of a command that runs the rest of its line. */
+  start(env: NodeJS.ProcessEnv = {}, prefix: readonly string[] = []): void {
     // The child writes by itself: what it says last must not arrive when the directory is gone.
     const log = openSync(join(this.#directory, 'log'), 'a');
-    const argv = [process.execPath, MAIN, 'up', '--config', this.configFile];
+    const argv = [...prefix, process.execPath, MAIN, 'up', '--config', this.configFile];
     const child = this.host.spawn(argv, { env: this.#env(env), stdio: ['ignore', log, log] });
     closeSync(log);
     this.#process = child;

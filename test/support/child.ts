@@ -40,6 +40,11 @@ export class LineProcess {
     return JSON.parse(await this.line(patienceMs)) as T;
   }
 
+  /** A line for its standard input. */
+  write(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
   /** Closes standard input, the sign to finish. */
   finish(): void {
     this.#child.stdin?.end();

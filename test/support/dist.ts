@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const DIST = process.env.ICX_TEST_DIST ?? resolve(HERE, '../../dist');
+export const DIST = process.env.ICX_TEST_DIST ?? resolve(HERE, '../../dist');
 
 /** Entry point of the program under test, for `node MAIN …`. */
 export const MAIN = join(DIST, 'cli/main.js');

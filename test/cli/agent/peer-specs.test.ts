@@ -38,6 +38,11 @@ test('peerSpec() makes room for what is sealed in front of each packet, where no
   expect(peerSpec(entry, null, MTU, 18).mtuBytes).toBe(1_392 + 18);
 });
 
+test('peerSpec() stays within what the data plane takes', () => {
+  const entry = { slot: 2, vni: 7, config: peerConfig(2) };
+  expect(peerSpec(entry, null, { ...MTU, mtuBytes: 65_535 }, 18).mtuBytes).toBe(65_535);
+});
+
 describe('peerSpec()', () => {
   const config = peerConfig(2, {
     keepaliveMs: 25_000,

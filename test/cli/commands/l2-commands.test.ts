@@ -2,14 +2,14 @@ import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { L2Api } from '../../../cli/admin-l2-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../../cli/admin-socket.ts';
-import { networkFor, noL2Network } from '../../../cli/agent/l2-networks.ts';
+import { L2, networkFor, noNetwork } from '../../../cli/agent/l2-networks.ts';
 import { renderFdb, renderNeighbours, renderPorts } from '../../../cli/l2-text.ts';
 import { fakeAttachments } from '../fake-attachments.ts';
 import { FakeCli } from '../fake-context.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from '../fake-l2.ts';
 import { fakeRelay } from '../fake-relay.ts';
 
-const refuse = () => Promise.reject(noL2Network());
+const refuse = () => Promise.reject(noNetwork(L2));
 const NO_L2 = { fdbShow: refuse, portList: refuse, neighShow: refuse };
 const MAC = '02:42:ac:11:00:02';
 

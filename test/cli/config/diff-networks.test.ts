@@ -212,7 +212,7 @@ describe('networksInForce()', () => {
     );
     const networks = networksInForce(running, next);
     expect(networks).toMatchObject([
-      { name: 'red', vni: 1, device: true, mtu: 1400, ports: [{ name: 'a' }] },
+      { name: 'red', vni: 1, device: true, mtu: 1400, ports: [] },
       {
         name: 'blue',
         mode: 'l2',
@@ -224,9 +224,21 @@ describe('networksInForce()', () => {
     expect(lines({ ...next, networks }, next)).toEqual([
       'changed network red: vni: 1 → 3 (restart)',
       'changed network red: interface: true → false (restart)',
+      'added network red port a: unix /run/a.sock (restart)',
       'changed network blue: mode: l2 → l3 (restart)',
       'removed network blue port lan:  (restart)',
     ]);
+  });
+
+  test.each([
+    ['of a network that several queues may serve', '', '', true],
+    ['of one that one queue serves', 'queues = 1', '', false],
+    ['of one that has guests', '', UNIX('b', 'address = ["10.0.0.8"]'), false],
+  ])('lets the guests %s wait: %s', (_, settings, ports, waits) => {
+    const guest = UNIX('a', 'address = ["10.0.0.9"]');
+    const [running, next] = [one(settings, ports), one(settings, ports + guest)];
+    expect(lines(running, next)).toEqual([`added port a: unix /run/a.sock${waits ? ' (restart)' : ''}`]);
+    expect(networksInForce(running, next)[0]?.ports.some(({ name }) => name === 'a')).toBe(!waits);
   });
 
   test('leaves out what was removed, and who waits for a VNI', () => {

@@ -7,8 +7,9 @@
 import { expect, test } from 'vitest';
 import { CounterBlock } from '../../../dataplane/path/counters.ts';
 import { Engine } from '../../../dataplane/path/engine.ts';
-import type { AeadProvider, PacketMemory } from '../../../dataplane/sa/aead.ts';
+import type { PacketMemory } from '../../../dataplane/sa/aead.ts';
 import { parseEndpoint, writeEndpoint } from '../../../dataplane/wire/endpoint.ts';
+import { copyingCipher } from '../../support/copying-cipher.ts';
 import { allocatedPerCall } from '../../support/heap-growth.ts';
 import { KEY_A, KEY_B, NOW, PEER_ENDPOINT, peerSpec, saSpec, VNI } from './host.ts';
 import { ipPacket } from './packets.ts';
@@ -22,26 +23,6 @@ const arena: PacketMemory = memoryOf(new Uint8Array(65_536));
 
 function memoryOf(bytes: Uint8Array): PacketMemory {
   return { bytes, view: new DataView(bytes.buffer) };
-}
-
-function copyingCipher({ bytes }: PacketMemory): AeadProvider {
-  return {
-    name: 'copy',
-    sealKey: () => ({
-      seal: (_nonceAt, _aadAt, _aadLen, inAt, len, outAt) => {
-        bytes.copyWithin(outAt, inAt, inAt + len);
-        return true;
-      },
-      destroy: () => {},
-    }),
-    openKey: () => ({
-      open: (_nonceAt, _aadAt, _aadLen, inAt, len, outAt) => {
-        bytes.copyWithin(outAt, inAt, inAt + len);
-        return true;
-      },
-      destroy: () => {},
-    }),
-  };
 }
 
 function engine(): Engine {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checksum, sumBytes, sumPseudo6 } from '../../../dataplane/wire/checksum.ts';
-import { MAX_ANSWER_LEN, writePacketTooBig } from '../../../dataplane/wire/icmp.ts';
+import { MAX_ANSWER_LEN, writePacketTooBig, writeTimeExceeded } from '../../../dataplane/wire/icmp.ts';
 import * as ipv4 from '../../../dataplane/wire/ipv4.ts';
 import * as ipv6 from '../../../dataplane/wire/ipv6.ts';
 import { UDP, V4, v6Packet } from './packets.ts';
@@ -179,4 +179,35 @@ test('writePacketTooBig() takes any bytes and stays within its room', () => {
       expect(view.getUint8(OUT_AT + len)).toBe(POISON);
     }),
   );
+});
+
+describe('writeTimeExceeded()', () => {
+  const write = (hex: string) => {
+    const { view, len } = memoryWith(hex);
+    return { view, len: writeTimeExceeded(view, PACKET_AT, len, SOURCE_AT, OUT_AT) };
+  };
+
+  test('writes the datagram of RFC 792, from the address that the caller names', () => {
+    const { view, len } = write(V4);
+    expect(len).toBe(60);
+    expect(hexOf(view, 8, OUT_AT + ipv4.SOURCE_AT)).toBe('fd9900010a4d0001');
+    expect(hexOf(view, 2, OUT_AT + 20)).toBe('0b00');
+    expect(hexOf(view, 4, OUT_AT + 24)).toBe('00000000');
+    expect(hexOf(view, 32, OUT_AT + 28)).toBe(V4.replaceAll(' ', ''));
+    expect(checksum(sumBytes(view, OUT_AT, 20))).toBe(0);
+    expect(checksum(sumBytes(view, OUT_AT + 20, 40))).toBe(0);
+  });
+
+  test('writes the message of RFC 4443 §3.3', () => {
+    const { view, len } = write(v6Packet(17, UDP));
+    expect(len).toBe(40 + 8 + 48);
+    expect(hexOf(view, 2, OUT_AT + 40)).toBe('0300');
+    expect(hexOf(view, 4, OUT_AT + 44)).toBe('00000000');
+    expect(checksum(sumPseudo6(view, OUT_AT, 58, 56) + sumBytes(view, OUT_AT + 40, 56))).toBe(0);
+  });
+
+  test('answers no ICMP error and no broken packet', () => {
+    expect(write(v4Packet({ protocol: 1, payload: '0b00000000000000' })).len).toBe(0);
+    expect(write(V4.slice(0, 50)).len).toBe(0);
+  });
 });

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { checkPacket, destinationAt, ipVersion, sourceAt, totalLen } from '../../../dataplane/wire/ip.ts';
+import { checksum, sumBytes } from '../../../dataplane/wire/checksum.ts';
+import {
+  checkPacket,
+  destinationAt,
+  ipVersion,
+  sourceAt,
+  takeHop,
+  totalLen,
+} from '../../../dataplane/wire/ip.ts';
 import { UDP, V4, v6Packet } from './packets.ts';
 import { AT, exactView, viewOf } from './view-of.ts';
 
@@ -53,5 +61,52 @@ describe('ip fields', () => {
     expect(totalLen(view, AT)).toBe(48);
     expect(view.getUint8(sourceAt(view, AT) + 15)).toBe(1);
     expect(view.getUint8(destinationAt(view, AT) + 15)).toBe(2);
+  });
+});
+
+describe('ip.takeHop()', () => {
+  /** A header whose checksum is right, with any other word. */
+  function header(ttl: number, id: number): DataView {
+    const view = viewOf(V4);
+    view.setUint8(AT + 8, ttl);
+    view.setUint16(AT + 4, id);
+    view.setUint16(AT + 10, 0);
+    view.setUint16(AT + 10, checksum(sumBytes(view, AT, 20)));
+    return view;
+  }
+
+  test('takes one off the TTL, and leaves the checksum of any header right', () => {
+    for (let id = 0; id <= 0xffff; id++) {
+      const view = header(64, id);
+      expect(takeHop(view, AT)).toBe(true);
+      if (checksum(sumBytes(view, AT, 20)) !== 0 || view.getUint8(AT + 8) !== 63) expect.unreachable(`${id}`);
+      // As computed anew: the one's complement of a sum that is not zero.
+      expect(view.getUint16(AT + 10)).not.toBe(0xffff);
+    }
+  });
+
+  test('leaves a wrong checksum wrong', () => {
+    const view = header(64, 1);
+    view.setUint16(AT + 10, view.getUint16(AT + 10) ^ 0x0101);
+    takeHop(view, AT);
+    expect(checksum(sumBytes(view, AT, 20))).not.toBe(0);
+  });
+
+  test('takes one off the hop limit', () => {
+    const view = viewOf(v6Packet(17, UDP));
+    expect(takeHop(view, AT)).toBe(true);
+    expect(view.getUint8(AT + 7)).toBe(0x3f);
+  });
+
+  test.each([0, 1])('changes nothing where %i hops are left', (hops) => {
+    for (const [hex, hopsAt] of [
+      [V4, 8],
+      [v6Packet(17, UDP), 7],
+    ] as const) {
+      const [view, before] = [viewOf(hex), viewOf(hex)];
+      for (const each of [view, before]) each.setUint8(AT + hopsAt, hops);
+      expect(takeHop(view, AT)).toBe(false);
+      expect(Buffer.from(view.buffer)).toEqual(Buffer.from(before.buffer));
+    }
   });
 });

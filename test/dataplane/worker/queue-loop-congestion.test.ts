@@ -66,9 +66,9 @@ function makeLoop() {
   const events = { onPathTooSmall() {}, onHousekeeping() {} };
   const offload = selectOffload(arena, offloads);
   const loop = new QueueLoop(setup as unknown as WorkerSetup, arena, engine, offload, events);
-  const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
+  const link = new RoutedLink(VNI, loop.parts);
   loop.addLink(link);
-  loop.addSource(link);
+  loop.addSource(link.attachTun(tunFd, () => {}));
   return { loop, outerFd, counters, ownPort: boundPort(own.fd), peerFd: peer.fd };
 }
 

@@ -9,7 +9,7 @@ import type { AeadProvider } from '../../../dataplane/sa/aead.ts';
 import { nobleAead } from '../../../dataplane/sa/noble-aead.ts';
 import { AF_INET, AF_INET6 } from '../../../dataplane/wire/endpoint.ts';
 import { selectAead } from '../../../dataplane/worker/aead-select.ts';
-import type { WorkerSetup } from '../../../dataplane/worker/messages.ts';
+import type { Carried, WorkerSetup } from '../../../dataplane/worker/messages.ts';
 import { type Offload, selectOffload } from '../../../dataplane/worker/offload-select.ts';
 import { rehearse } from '../../../dataplane/worker/rehearsal.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
@@ -19,6 +19,11 @@ import { tcpSegments } from '../../support/super-packets.ts';
 import { pattern } from '../../support/transport-packets.ts';
 
 const ARENA_LEN = 2 << 20;
+const PACKETS: Carried = { packets: true, frames: false };
+const FRAMES: Carried = { packets: false, frames: true };
+const BOTH: Carried = { packets: true, frames: true };
+/** Of the packets after it. */
+const ROUNDS = 30;
 /** Packets of one round that are sent on, both IP versions together. */
 const SENT_PER_ROUND = 106;
 /** Of its limit of one second, on a machine that does other things too. */
@@ -76,7 +81,14 @@ interface Stage {
   readonly setup: WorkerSetup;
 }
 
-function stage(overrides: { arenaLen?: number; slow?: boolean; socketFamily?: number } = {}): Stage {
+interface StageOptions {
+  readonly arenaLen?: number;
+  readonly slow?: boolean;
+  readonly socketFamily?: number;
+  readonly carries?: Carried;
+}
+
+function stage(overrides: StageOptions = {}): Stage {
   const arena = new Arena(overrides.arenaLen ?? ARENA_LEN);
   const provider = overrides.slow ? nobleAead(arena) : selectAead(arena, arena.base).provider;
   const offloads = { tcp: true, udp: true };
@@ -91,6 +103,7 @@ function stage(overrides: { arenaLen?: number; slow?: boolean; socketFamily?: nu
     counters: CounterBlock.allocate(2),
     peerSlots: 2,
     flowHashKey: new Uint8Array(16),
+    carries: overrides.carries ?? PACKETS,
   };
   return { arena, aead: new CountingAead(provider), offload: selectOffload(arena, offloads), setup };
 }
@@ -148,8 +161,27 @@ describe('rehearse()', () => {
     expect(own.aead.opened).toBeGreaterThan(SENT_PER_ROUND);
   });
 
-  test('leaves a coalescer that joins as a new one does', () => {
-    const used = stage();
+  test.each<[string, Carried]>([
+    ['frames', FRAMES],
+    ['both kinds', BOTH],
+  ])('sends and receives %s, and leaves all as it was', (_, carries) => {
+    const own = stage({ carries });
+    rehearseTidily(own);
+    expect(own.aead.sealed).toBeGreaterThan(SENT_PER_ROUND);
+    expect(own.aead.opened).toBeGreaterThan(SENT_PER_ROUND);
+  });
+
+  test('does nothing for an agent that begins with no network', () => {
+    const own = stage({ carries: { packets: false, frames: false } });
+    rehearseTidily(own);
+    expect(own.aead.sealed).toBe(0);
+  });
+
+  test.each<[string, Carried]>([
+    ['packets', PACKETS],
+    ['frames', FRAMES],
+  ])('leaves a coalescer that joins as a new one does, after %s', (_, carries) => {
+    const used = stage({ carries });
     const fresh = stage();
     rehearseTidily(used);
     const packets = [
@@ -159,8 +191,11 @@ describe('rehearse()', () => {
     expect(joined(used, packets)).toEqual(joined(fresh, packets));
   });
 
-  test('ends about its limit where AES is slow', () => {
-    const own = stage({ slow: true });
+  test.each<[string, Carried]>([
+    ['packets', PACKETS],
+    ['both kinds', BOTH],
+  ])('ends about its limit where AES is slow, with %s', (_, carries) => {
+    const own = stage({ slow: true, carries });
     expect(rehearseTidily(own)).toBeLessThan(PATIENCE_MS);
     expect(own.aead.opened).toBeGreaterThan(0);
   });
@@ -209,12 +244,13 @@ describe('the packets after rehearse()', () => {
   }
 
   /** Code that V8 threw away, as it tells. */
-  function thrownAway(listen: string, spi: number, peer: object, rounds = 30): Thrown[] {
+  function thrownAway(name: string, ...args: readonly (string | number | object)[]): Thrown[] {
     requireDist();
     const dist = join(dirname(MAIN), '..');
-    const argv = [program('rehearsed.mjs'), dist, String(rounds), listen, String(spi), JSON.stringify(peer)];
+    const texts = args.map((arg) => (typeof arg === 'object' ? JSON.stringify(arg) : String(arg)));
+    const argv = [program(name), dist, String(ROUNDS), ...texts];
     const output = execFileSync(process.execPath, argv, { encoding: 'utf8', maxBuffer: 64 << 20 });
-    expect(output).toContain(`delivered ${rounds * SENT_PER_ROUND}\n`);
+    expect(output).toContain(`delivered ${ROUNDS * SENT_PER_ROUND}\n`);
     const eager = /^\[bailout \(kind: .*<JSFunction ?(\S*) \(sfi.*\n(?:.*deoptimize at <([^>]*)>)?/gm;
     const marked = /^\[marking dependent code .*<SharedFunctionInfo ?(\S*)>()/gm;
     return [...output.matchAll(eager), ...output.matchAll(marked)].map(([, name = '', place = '']) => ({
@@ -227,18 +263,30 @@ describe('the packets after rehearse()', () => {
    * Not of the packets' code: the program's own, its canary among them. And where two routes meet in
    * a hash table, which is drawn by lot, may be seen for the first time.
    */
-  const ALLOWED = /rehearsed\.mjs|route\/prefix-table\.js/;
+  const ALLOWED = /rehearsed(-frames)?\.mjs|route\/prefix-table\.js/;
 
-  test.each<[string, string, number, object]>([
-    ['of an initiator’s first generation', '127.0.0.1', 0x0000_0001, {}],
-    ['of a responder’s', '127.0.0.1', 0x4000_0001, {}],
-    ['of a generation whose SPIs are above 2^31', '127.0.0.1', 0xc000_0001, {}],
-    ['over IPv6', '::1', 0x4000_0001, {}],
-    ['of a peer with a rate limit', '127.0.0.1', 0x4000_0001, { rxRateLimitPps: 1e9 }],
-    ['of a peer whose source is validated', '127.0.0.1', 0x4000_0001, { validateSource: true }],
-  ])('%s meet no code that V8 throws away', (_, listen, spi, peer) => {
-    const thrown = thrownAway(listen, spi, peer);
+  function expectNoneBut(thrown: readonly Thrown[]): void {
     expect(thrown.map(({ name }) => name)).toContain('canary');
     expect(thrown.filter(({ place }) => !ALLOWED.test(place))).toEqual([]);
+  }
+
+  test.each<[string, string, number, object, Carried]>([
+    ['of an initiator’s first generation', '127.0.0.1', 0x0000_0001, {}, PACKETS],
+    ['of a responder’s', '127.0.0.1', 0x4000_0001, {}, PACKETS],
+    ['of a generation whose SPIs are above 2^31', '127.0.0.1', 0xc000_0001, {}, PACKETS],
+    ['over IPv6', '::1', 0x4000_0001, {}, PACKETS],
+    ['of a peer with a rate limit', '127.0.0.1', 0x4000_0001, { rxRateLimitPps: 1e9 }, PACKETS],
+    ['of a peer whose source is validated', '127.0.0.1', 0x4000_0001, { validateSource: true }, PACKETS],
+    ['of an agent with Ethernet networks too', '127.0.0.1', 0x4000_0001, {}, BOTH],
+  ])('%s meet no code that V8 throws away', (_, listen, spi, peer, carries) => {
+    expectNoneBut(thrownAway('rehearsed.mjs', listen, spi, peer, carries));
+  });
+
+  test.each<[string, number, Carried]>([
+    ['an Ethernet network', 0x0000_0001, FRAMES],
+    ['an Ethernet network beside others', 0x4000_0001, BOTH],
+    ['an Ethernet network whose SPIs are above 2^31', 0xc000_0001, FRAMES],
+  ])('of %s meet no code that V8 throws away', (_, spi, carries) => {
+    expectNoneBut(thrownAway('rehearsed-frames.mjs', spi, carries));
   });
 });

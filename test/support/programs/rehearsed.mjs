@@ -1,9 +1,9 @@
 // Rehearses, then runs a new queue's packets; meanwhile V8 prints which code it throws away.
-// Usage: node rehearsed.mjs DIST ROUNDS LISTEN SPI PEER, the last being settings of a peer in JSON
+// Usage: node rehearsed.mjs DIST ROUNDS LISTEN SPI PEER CARRIES: settings of a peer, and what is rehearsed, in JSON
 import { randomBytes } from 'node:crypto';
 import v8 from 'node:v8';
 
-const [, , dist, rounds, listen, spi, peer] = process.argv;
+const [, , dist, rounds, listen, spi, peer, carries] = process.argv;
 const load = (path) => import(`${dist}/dataplane/${path}.js`);
 const { Arena } = await load('io/arena');
 const { read, write } = await load('io/libc');
@@ -41,6 +41,7 @@ const setup = {
   counters: CounterBlock.allocate(PEER_SLOTS),
   peerSlots: PEER_SLOTS,
   flowHashKey: randomBytes(16),
+  carries: JSON.parse(carries),
 };
 // However busy the machine is.
 rehearse(setup, arena, provider, offload, 20_000);
@@ -83,9 +84,9 @@ const loop = new QueueLoop(setup, arena, engine, offload, {
   onPathTooSmall() {},
   onHousekeeping() {},
 });
-const link = new RoutedLink(VNI, tunFd, loop.parts, () => {});
+const link = new RoutedLink(VNI, loop.parts);
 loop.addLink(link);
-loop.addSource(link);
+loop.addSource(link.attachTun(tunFd, () => {}));
 const packets = rehearsalPackets().map((bytes) => {
   const at = arena.take(bytes.length);
   arena.bytes.set(bytes, at);
