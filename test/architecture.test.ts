@@ -14,6 +14,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'dataplane/sa': ['dataplane/wire', 'dataplane/contract.ts'],
   'dataplane/io': ['dataplane/wire'],
   'dataplane/l2': ['dataplane/wire'],
+  // One longest-prefix match and one keyed function for all.
+  'dataplane/relay': ['dataplane/wire', 'dataplane/route', 'dataplane/path/chaskey.ts'],
   'dataplane/path': [
     'dataplane/wire',
     'dataplane/sa',

@@ -9,10 +9,10 @@ export class NetworkPorts {
   readonly #open = new Map<string, PortConfig>();
 
   /**
-   * Closes the ports that are not `wanted` as they are: what they were opened with may be another
-   * network's then.
+   * Removes the ports that are `wanted` otherwise, or not: what they were opened with may be another
+   * port's or network's then.
    *
-   * @throws {Error} with a stable `code`; ports that came before are closed then.
+   * @throws {Error} with a stable `code`; ports that came before are removed then.
    */
   async drop(own: PoolPorts, wanted: readonly PortConfig[]): Promise<void> {
     const next = new Map(wanted.map((port) => [port.name, port]));
@@ -24,8 +24,7 @@ export class NetworkPorts {
   }
 
   /**
-   * Opens and closes ports until they are `wanted`; what was added by hand stays. One that changed is
-   * opened anew, once all that go are gone: another may get its address or path.
+   * Opens and closes ports until they are `wanted`; what was added by hand stays.
    *
    * @param mtuBytes Of the network.
    * @throws {Error} with a stable `code`; what comes before what failed is in force then.

@@ -15,8 +15,7 @@ export class NetworkSwitch {
   #applied: Applied = { stations: [], neighbours: [] };
 
   /**
-   * Removes the ports that the config has otherwise, or has not: what they were opened with may be
-   * another network's then.
+   * Makes the switch what the config says; what was added to it by hand stays.
    *
    * @param own   Has its ports already.
    * @param peers Members of the network, which the switch knows already.

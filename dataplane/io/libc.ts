@@ -90,6 +90,16 @@ export const mallopt = libc.func('mallopt', 'int', ['int', 'int']) as Call<
   [parameter: number, value: number]
 >;
 export const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Call<[initial: number, flags: number]>;
+export const epollCreate = libc.func('epoll_create1', 'int', ['int']) as Call<[flags: number]>;
+export const epollControl = libc.func('epoll_ctl', 'int', ['int', 'int', 'int', PTR]) as Call<
+  [epollFd: number, operation: number, fd: number, event: number]
+>;
+export const epollWait = libc.func('epoll_wait', 'int', ['int', PTR, 'int', 'int']) as Call<
+  [epollFd: number, events: number, count: number, timeoutMs: number]
+>;
+export const getrlimit = libc.func('getrlimit', 'int', ['int', PTR]) as Call<
+  [resource: number, limit: number]
+>;
 
 /** `errno` of the calling thread's last failed call. */
 export function errno(): number {
@@ -97,14 +107,18 @@ export function errno(): number {
 }
 
 export const Errno = {
+  EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
   EIO: 5,
   ENXIO: 6,
   EAGAIN: 11,
   ENOMEM: 12,
+  EACCES: 13,
   EBUSY: 16,
   EINVAL: 22,
+  ENFILE: 23,
+  EMFILE: 24,
   EBADFD: 77,
   EMSGSIZE: 90,
   ENETDOWN: 100,

@@ -61,14 +61,19 @@ export class Encap {
   }
 
   /**
-   * Stages 4 to 6 for an Ethernet frame to a peer. Not stage 3: a station may run an agent of its own,
-   * whose control connection this network is to carry.
+   * Stages 3 to 6 for an Ethernet frame to a peer.
    *
+   * @param packetAt Of the IP packet in it, for stage 3, in a frame of this host's own; 0 spares that:
+   *                 another station may run an agent, whose control connection this network is to carry.
    * @returns As `select`.
    */
-  selectFrame(peer: Peer, frameLen: number, nowMs: number): number {
+  selectFrame(peer: Peer, frameAt: number, frameLen: number, packetAt: number, nowMs: number): number {
     this.peer = peer;
     this.#protocolType = ProtocolType.ethernet;
+    if (packetAt > 0) {
+      const isWhole = checkPacket(this.#memory.view, packetAt, frameAt + frameLen - packetAt);
+      if (isWhole && this.#isControlLoop(peer, packetAt)) return -DropCode.txControlLoop;
+    }
     return this.#selectSa(peer, frameLen, nowMs);
   }
 

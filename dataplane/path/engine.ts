@@ -209,11 +209,18 @@ export class Engine {
     return fault;
   }
 
-  /** As `select`, for `frames` Ethernet frames that a switch sends to a peer; an unknown slot has no route. */
-  selectFrame(slot: number, frameLen: number, frames: number, nowMs: number): number {
+  /** As `select`, for `frames` that a switch sends to a peer; see Encap. An unknown slot has no route. */
+  selectFrame(
+    slot: number,
+    at: number,
+    len: number,
+    frames: number,
+    packetAt: number,
+    nowMs: number,
+  ): number {
     const peer = this.#peers.peer(slot);
     this.lastPeer = peer ?? null;
-    const fault = peer ? this.#encap.selectFrame(peer, frameLen, nowMs) : -DropCode.txNoRoute;
+    const fault = peer ? this.#encap.selectFrame(peer, at, len, packetAt, nowMs) : -DropCode.txNoRoute;
     if (fault !== 0) this.#counters.txDropped(peer?.slot ?? 0, -fault, frames);
     return fault;
   }

@@ -45,7 +45,8 @@ export interface FramePort {
   readonly frameAt: number;
   /**
    * Whether nothing will ever come again, because the other side is gone: `receive` or a transmission
-   * found out. poll(2) may report the descriptor for ever, so it is to be taken out of the set.
+   * found out, or asking does. poll(2) may report the descriptor for ever, so it is to be taken out of
+   * the set, or say nothing of it: ask about once a second.
    */
   readonly isClosed: boolean;
   /**

@@ -36,7 +36,12 @@ export class PacketPort implements FramePort {
   readonly takesSupers = true;
   readonly counts = new FrameCounts();
   frameAt: number;
-  isClosed = false;
+  #isGone = false;
+  /**
+   * It was set down. Before an interface is removed it is set down as well, and only that is reported:
+   * which of the two it was shows later.
+   */
+  #isDown = false;
   readonly #arena: Arena;
   readonly #readAt: number;
   /** What a packet socket takes is what a TAP queue takes. */
@@ -61,12 +66,20 @@ export class PacketPort implements FramePort {
     own.setUint32(At.buffer + 8, virtio.HEADER_LEN + MAX_FRAME_LEN, true);
   }
 
+  get isClosed(): boolean {
+    if (this.#isDown && !this.#hasInterface()) this.#isGone = true;
+    return this.#isGone;
+  }
+
   receive(): number {
     const own = this.#own;
     for (let skips = 0; skips < MAX_SKIPS; skips++) {
       own.setUint32(At.message + MessageAt.controlLen, CONTROL_LEN, true);
       const len = recvmsg(this.fd, this.#ownAddress + At.message, 0) - virtio.HEADER_LEN;
-      if (len >= MIN_FRAME_LEN) return this.counts.received(this.#restoreTag(len));
+      if (len >= MIN_FRAME_LEN) {
+        this.#isDown = false;
+        return this.counts.received(this.#restoreTag(len));
+      }
       if (len < -virtio.HEADER_LEN && !this.#isLost(errno())) return 0;
       this.counts.rxDropped++;
     }
@@ -82,18 +95,17 @@ export class PacketPort implements FramePort {
   }
 
   #sent(len: number, isTaken: boolean): boolean {
-    if (!isTaken && errno() === Errno.ENXIO) this.isClosed = true;
+    if (!isTaken && errno() === Errno.ENXIO) this.#isGone = true;
     return this.counts.sent(len, isTaken);
   }
 
   /** @returns Whether the kernel failed at a frame, which is gone then: a super-frame of a kind that the header has no word for. */
   #isLost(reason: number): boolean {
     if (reason === Errno.EINVAL) return true;
-    if (reason === Errno.ENETDOWN && !this.#hasInterface()) this.isClosed = true;
+    if (reason === Errno.ENETDOWN) this.#isDown = true;
     return false;
   }
 
-  /** Whether it was only set down: it may come up again. */
   #hasInterface(): boolean {
     const own = this.#own;
     own.setUint32(At.nameLen, SOCKADDR_LL_LEN, true);

@@ -1,6 +1,7 @@
 /** The answer to an Ethernet frame that holds too large a packet. */
 import * as ethernet from './ethernet.ts';
 import { writePacketTooBig } from './icmp.ts';
+import { ipVersion } from './ip.ts';
 
 /**
  * Writes the ICMP error that tells the sender of a frame which size passes, as if the station that
@@ -22,16 +23,21 @@ export function writePacketTooBigFrame(
 ): number {
   const typeAt = ethernet.typeAt(view, frameAt, frameLen);
   if (typeAt < 0) return 0;
-  const type = view.getUint16(typeAt);
-  if (type !== ethernet.EtherType.ipv4 && type !== ethernet.EtherType.ipv6) return 0;
   const destinationAt = frameAt + ethernet.DESTINATION_AT;
   if (ethernet.isGroupAddress(view, destinationAt)) return 0;
   const packetAt = typeAt + ethernet.TYPE_LEN;
   const headerLen = packetAt - frameAt;
   const packetLen = frameLen - headerLen;
+  if (packetLen === 0 || view.getUint16(typeAt) !== typeOf(ipVersion(view, packetAt))) return 0;
   const len = writePacketTooBig(view, packetAt, packetLen, maxFrameLen - headerLen, -1, outAt + headerLen);
   if (len === 0) return 0;
   const high = ethernet.addressHigh(view, destinationAt);
   const low = ethernet.addressLow(view, destinationAt);
   return ethernet.writeAnswerHeader(view, frameAt, typeAt, outAt, high, low) + len;
+}
+
+/** EtherType of packets of an IP version; 0 for other versions. */
+function typeOf(version: number): number {
+  if (version === 4) return ethernet.EtherType.ipv4;
+  return version === 6 ? ethernet.EtherType.ipv6 : 0;
 }

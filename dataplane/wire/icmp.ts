@@ -1,4 +1,4 @@
-/** Answers a packet that goes no further, by ICMPv4 (RFC 792, 1191) or ICMPv6 (RFC 4443). */
+/** ICMP errors about a packet: ICMPv4 (RFC 792, 1191) or ICMPv6 (RFC 4443), by the packet's version. */
 
 import { checksum, sumBytes, sumPseudo6 } from './checksum.ts';
 import { checkPacket, findUpperLayer, ipVersion } from './ip.ts';
@@ -7,11 +7,11 @@ import * as ipv6 from './ipv6.ts';
 import { createUpperLayer, Fragment, IpProtocol } from './upper-layer.ts';
 
 export const ICMP_HEADER_LEN = 8;
-/** Most bytes of an answer. */
+/** Most bytes that an error takes. */
 export const MAX_ANSWER_LEN = ipv6.MIN_MTU_BYTES;
 
-/** Byte offsets from the start of the ICMP header; `mtu4` is 16 bits wide, `mtu6` 32. */
-const At = { type: 0, code: 1, checksum: 2, mtu6: 4, mtu4: 6 } as const;
+/** Byte offsets from the start of the ICMP header. An MTU is the word, in ICMPv4 its lower 16 bits. */
+const At = { type: 0, code: 1, checksum: 2, word: 4 } as const;
 
 /** Destination unreachable, fragmentation needed. @see RFC 1191 §4 */
 const V4_UNREACHABLE = 3;
@@ -59,11 +59,25 @@ export function writePacketTooBig(
   outAt: number,
 ): number {
   if (!checkPacket(view, packetAt, packetLen)) return 0;
-  if (ipVersion(view, packetAt) !== 4) {
-    return mtu < ipv6.MIN_MTU_BYTES ? 0 : writeV6(view, packetAt, V6_PACKET_TOO_BIG, mtu, sourceAt, outAt);
+  return writeTooBig(view, packetAt, packetLen, mtu, sourceAt, outAt);
+}
+
+/** As writePacketTooBig(), about a packet as writeIcmpError() takes it. */
+export function writeTooBig(
+  view: DataView,
+  packetAt: number,
+  packetLen: number,
+  mtu: number,
+  sourceAt: number,
+  outAt: number,
+): number {
+  if (ipVersion(view, packetAt) === 4) {
+    if (mtu < V4_MIN_MTU_BYTES) return 0;
+    const code = V4_FRAGMENTATION_NEEDED;
+    return writeV4(view, packetAt, packetLen, V4_UNREACHABLE, code, mtu, sourceAt, outAt);
   }
-  if (mtu < V4_MIN_MTU_BYTES) return 0;
-  return writeV4(view, packetAt, V4_UNREACHABLE, V4_FRAGMENTATION_NEEDED, mtu, sourceAt, outAt);
+  if (mtu < ipv6.MIN_MTU_BYTES) return 0;
+  return writeV6(view, packetAt, packetLen, V6_PACKET_TOO_BIG, 0, mtu, sourceAt, outAt);
 }
 
 /**
@@ -80,24 +94,48 @@ export function writeTimeExceeded(
   outAt: number,
 ): number {
   if (!checkPacket(view, packetAt, packetLen)) return 0;
+  const type = ipVersion(view, packetAt) === 4 ? V4_TIME_EXCEEDED : V6_TIME_EXCEEDED;
+  return writeIcmpError(view, packetAt, packetLen, type, 0, 0, sourceAt, outAt);
+}
+
+/**
+ * Writes an ICMP error about a packet, where one may be sent: see writePacketTooBig().
+ *
+ * @param packetLen Bytes that are there to be quoted. The packet passed checkPacket(), or is the
+ *                  beginning of one that did, with its transport header.
+ * @param type      Of the packet's own ICMP version, and so `code`.
+ * @param word      What the second half of the header says, as a 32-bit number.
+ */
+export function writeIcmpError(
+  view: DataView,
+  packetAt: number,
+  packetLen: number,
+  type: number,
+  code: number,
+  word: number,
+  sourceAt: number,
+  outAt: number,
+): number {
   return ipVersion(view, packetAt) === 4
-    ? writeV4(view, packetAt, V4_TIME_EXCEEDED, 0, 0, sourceAt, outAt)
-    : writeV6(view, packetAt, V6_TIME_EXCEEDED, 0, sourceAt, outAt);
+    ? writeV4(view, packetAt, packetLen, type, code, word, sourceAt, outAt)
+    : writeV6(view, packetAt, packetLen, type, code, word, sourceAt, outAt);
 }
 
 function writeV4(
   view: DataView,
   packetAt: number,
+  packetLen: number,
   type: number,
   code: number,
-  mtu: number,
+  word: number,
   sourceAt: number,
   outAt: number,
 ): number {
   if (!mayAnswerV4(view, packetAt)) return 0;
   const icmpAt = outAt + ipv4.MIN_HEADER_LEN;
   const quotedAt = icmpAt + ICMP_HEADER_LEN;
-  const quotedLen = Math.min(ipv4.totalLen(view, packetAt), V4_MAX_ANSWER_LEN - (quotedAt - outAt));
+  const present = Math.min(ipv4.totalLen(view, packetAt), packetLen);
+  const quotedLen = Math.min(present, V4_MAX_ANSWER_LEN - (quotedAt - outAt));
   const totalLen = quotedAt - outAt + quotedLen;
   ipv4.writeHeader(view, outAt, {
     tos: V4_TOS,
@@ -111,8 +149,7 @@ function writeV4(
   copy(view, packetAt + ipv4.SOURCE_AT, outAt + ipv4.DESTINATION_AT, ipv4.ADDRESS_LEN);
   ipv4.setChecksum(view, outAt, checksum(sumBytes(view, outAt, ipv4.MIN_HEADER_LEN)));
 
-  writeIcmpHeader(view, icmpAt, type, code);
-  view.setUint16(icmpAt + At.mtu4, mtu);
+  writeIcmpHeader(view, icmpAt, type, code, word);
   copy(view, packetAt, quotedAt, quotedLen);
   view.setUint16(icmpAt + At.checksum, checksum(sumBytes(view, icmpAt, ICMP_HEADER_LEN + quotedLen)));
   return totalLen;
@@ -121,23 +158,25 @@ function writeV4(
 function writeV6(
   view: DataView,
   packetAt: number,
+  packetLen: number,
   type: number,
-  mtu: number,
+  code: number,
+  word: number,
   sourceAt: number,
   outAt: number,
 ): number {
   if (!mayAnswerV6(view, packetAt, sourceAt)) return 0;
   const icmpAt = outAt + ipv6.HEADER_LEN;
   const quotedAt = icmpAt + ICMP_HEADER_LEN;
-  const quotedLen = Math.min(ipv6.totalLen(view, packetAt), MAX_ANSWER_LEN - (quotedAt - outAt));
+  const present = Math.min(ipv6.totalLen(view, packetAt), packetLen);
+  const quotedLen = Math.min(present, MAX_ANSWER_LEN - (quotedAt - outAt));
   const payloadLen = ICMP_HEADER_LEN + quotedLen;
   ipv6.writeHeader(view, outAt, { payloadLen, nextHeader: IpProtocol.icmpv6, hopLimit: HOP_LIMIT });
   const fromAt = sourceAt < 0 ? packetAt + ipv6.DESTINATION_AT : sourceAt;
   copy(view, fromAt, outAt + ipv6.SOURCE_AT, ipv6.ADDRESS_LEN);
   copy(view, packetAt + ipv6.SOURCE_AT, outAt + ipv6.DESTINATION_AT, ipv6.ADDRESS_LEN);
 
-  writeIcmpHeader(view, icmpAt, type, 0);
-  view.setUint32(icmpAt + At.mtu6, mtu);
+  writeIcmpHeader(view, icmpAt, type, code, word);
   copy(view, packetAt, quotedAt, quotedLen);
   const sum = sumPseudo6(view, outAt, IpProtocol.icmpv6, payloadLen) + sumBytes(view, icmpAt, payloadLen);
   view.setUint16(icmpAt + At.checksum, checksum(sum));
@@ -184,12 +223,12 @@ function isUnspecified(view: DataView, addressAt: number): boolean {
   return true;
 }
 
-/** Type and code; checksum and the rest are 0. */
-function writeIcmpHeader(view: DataView, at: number, type: number, code: number): void {
+/** The checksum is left 0. */
+function writeIcmpHeader(view: DataView, at: number, type: number, code: number, word: number): void {
   view.setUint8(at + At.type, type);
   view.setUint8(at + At.code, code);
   view.setUint16(at + At.checksum, 0);
-  view.setUint32(at + At.mtu6, 0);
+  view.setUint32(at + At.word, word);
 }
 
 function copy(view: DataView, fromAt: number, toAt: number, len: number): void {

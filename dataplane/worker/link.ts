@@ -14,6 +14,8 @@ export interface Source {
   idle(): void;
   /** poll(2) reports an error. @returns Whether it is gone for good, and not to be asked any more. */
   fail(nowMs: number): boolean;
+  /** For about once a second: poll(2) may not tell that it is gone. @returns As `fail`. */
+  check(): boolean;
 }
 
 /** Something that keeps what it is given until the end of a turn. */

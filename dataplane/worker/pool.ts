@@ -19,6 +19,8 @@ import { QueueSockets } from './queue-sockets.ts';
 import { QueueThreads } from './queue-threads.ts';
 import { sharesOf } from './sa-shares.ts';
 
+/** Number of a TUN interface, which is no port of a network's. */
+const TUN_PORT = 0;
 const SPI_COUNTER_MASK = 0x3fffffff;
 
 export interface PoolOptions {
@@ -176,8 +178,8 @@ export class WorkerPool implements DataPlane {
     const network = this.#networks.get(vni);
     if (network === undefined || this.#closed) return;
     const port = network.ports?.ports().find((each) => each.id === id);
-    // Of a port that was removed meanwhile the news comes too late.
-    if (id !== 0 && port === undefined) return;
+    // Of a port that was removed meanwhile the news comes too late; a TUN interface is none.
+    if (port === undefined && (network.switch !== null || id !== TUN_PORT)) return;
     if (port !== undefined && port.options !== null) this.#events.onPortLost(vni, port.name);
     else if (!network.isLost) {
       network.isLost = true;

@@ -13,6 +13,7 @@ export class PortSource<P extends LocalPort> implements Source {
   readonly #local: P;
   readonly #forwarder: Forwarder<P>;
   readonly #onLost: () => void;
+  #isLost = false;
 
   /** @param onLost Nothing will ever come from the port again. */
   constructor(local: P, forwarder: Forwarder<P>, onLost: () => void) {
@@ -44,8 +45,13 @@ export class PortSource<P extends LocalPort> implements Source {
   /** A socket may report an error and go on: its port finds out. */
   fail(nowMs: number): boolean {
     this.take(nowMs);
+    return this.check();
+  }
+
+  check(): boolean {
     if (!this.#local.port.isClosed) return false;
-    this.#onLost();
+    if (!this.#isLost) this.#onLost();
+    this.#isLost = true;
     return true;
   }
 }

@@ -223,6 +223,7 @@ export class QueueLoop implements SendEvents {
 
   #keepHouse(now: number): void {
     this.#engine.sweep(now);
+    for (const [i, source] of this.#sources.entries()) if (source.check()) this.#poll.mute(Poll.sources + i);
     for (const link of this.#links.values()) link.sweep(now);
     for (const outlet of this.#outlets) outlet.sweep(now);
     this.#keepalives.due(now, (slot) => this.sendKeepalive(slot, now));

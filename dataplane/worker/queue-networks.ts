@@ -90,7 +90,8 @@ export class QueueNetworks {
       this.#vxlan.add(port, link);
       return;
     }
-    const local = link.addLocal(port.id, this.#framePort(port), port.maxStations);
+    const isHost = port.kind === 'tap';
+    const local = link.addLocal(port.id, this.#framePort(port), port.maxStations, isHost);
     try {
       this.#addSource(vni, port.id, new PortSource(local, link, lost));
     } catch (error) {

@@ -103,7 +103,7 @@ function addPorts(
   const { arena, frameAt } = loop.parts;
   const machine = { fd: unixFd, isConnected: true, remote: null, mtuBytes: ETHERNET_MTU };
   const first = Math.max(...link.peers()) + 1;
-  const tap = link.addLocal(first, new TapPort({ fd: tapFd }, arena, frameAt), null);
+  const tap = link.addLocal(first, new TapPort({ fd: tapFd }, arena, frameAt), null, true);
   const unix = link.addLocal(first + 1, new DgramPort(machine, arena, frameAt), null);
   for (const local of [tap, unix]) loop.addSource(new PortSource(local, link, () => {}));
   const frames = rehearsalFrames();

@@ -72,8 +72,8 @@ export class SwitchedLink implements Link {
   }
 
   /** @param maxStations As many may be learned behind it; null for the network's own number. */
-  addLocal(id: number, port: FramePort, maxStations: number | null): LocalPort {
-    const local = new LocalPort(id, port);
+  addLocal(id: number, port: FramePort, maxStations: number | null, isHost = false): LocalPort {
+    const local = new LocalPort(id, port, isHost);
     this.switch.addPort(id, { isRemote: false, maxStations: maxStations ?? this.#maxStations });
     this.neighbours.table.addPort(id, false);
     this.#locals.set(local);
@@ -145,7 +145,7 @@ export class SwitchedLink implements Link {
   #seal(from: LocalPort, frameAt: number, len: number, slot: number, nowMs: number): number {
     const { engine, sender } = this.#parts;
     if (!from.port.givesSupers) {
-      const refusal = this.#sealOne(frameAt, len, slot, nowMs);
+      const refusal = this.#sealOne(from, frameAt, len, slot, nowMs);
       this.#answerTooLarge(refusal, from, frameAt, len);
       return 1;
     }
@@ -157,7 +157,8 @@ export class SwitchedLink implements Link {
       return 1;
     }
     let packetLen = segmenter.next();
-    const fault = engine.selectFrame(slot, packetLen, count, nowMs);
+    const packetAt = this.#ownPacketAt(from, segmenter.at);
+    const fault = engine.selectFrame(slot, segmenter.at, packetLen, count, packetAt, nowMs);
     const peer = engine.lastPeer;
     if (fault !== 0 || peer === null) {
       this.#answerTooLarge(fault, from, segmenter.at, packetLen);
@@ -174,10 +175,19 @@ export class SwitchedLink implements Link {
     return count;
   }
 
+  /** Offset of the IP packet in a frame of this host's kernel, 0 in any other: see Encap.selectFrame(). */
+  #ownPacketAt(from: LocalPort, frameAt: number): number {
+    if (!from.isHost) return 0;
+    const type = ethernet.etherType(this.#parts.arena.view, frameAt);
+    const isIp = type === ethernet.EtherType.ipv4 || type === ethernet.EtherType.ipv6;
+    return isIp ? frameAt + ethernet.HEADER_LEN : 0;
+  }
+
   /** @returns 0, or the negated drop code of a frame that no peer may get. */
-  #sealOne(frameAt: number, len: number, slot: number, nowMs: number): number {
+  #sealOne(from: LocalPort, frameAt: number, len: number, slot: number, nowMs: number): number {
     const { engine, sender } = this.#parts;
-    const fault = engine.selectFrame(slot, len, 1, nowMs);
+    const packetAt = this.#ownPacketAt(from, frameAt);
+    const fault = engine.selectFrame(slot, frameAt, len, 1, packetAt, nowMs);
     const peer = engine.lastPeer;
     if (fault !== 0 || peer === null) return fault;
     const sealedLen = engine.seal(frameAt, len, sender.nextAt, nowMs);
@@ -194,7 +204,7 @@ export class SwitchedLink implements Link {
   #spread(from: LocalPort, frameAt: number, len: number, targets: number, nowMs: number): number {
     const takesSupers = from.port.givesSupers;
     if (!takesSupers) {
-      this.#copy(frameAt, len, targets, false, nowMs);
+      this.#copy(from, frameAt, len, targets, false, nowMs);
       return 1;
     }
     // As they are to those that take them, before they are cut in place.
@@ -206,17 +216,17 @@ export class SwitchedLink implements Link {
     const count = segmenter.begin(frameAt, len);
     if (count === 0) this.#parts.engine.countMalformed();
     for (let packetLen = segmenter.next(); packetLen > 0; packetLen = segmenter.next()) {
-      this.#copy(segmenter.at, packetLen, targets, true, nowMs);
+      this.#copy(from, segmenter.at, packetLen, targets, true, nowMs);
     }
     return Math.max(1, count);
   }
 
   /** @param isPartial Whether ports with offloads have the frame already. */
-  #copy(at: number, len: number, targets: number, isPartial: boolean, nowMs: number): void {
+  #copy(from: LocalPort, at: number, len: number, targets: number, isPartial: boolean, nowMs: number): void {
     for (let i = 0; i < targets; i++) {
       const target = this.switch.targets[i] ?? 0;
       const to = this.local(target);
-      if (target < this.#locals.first) this.#sealOne(at, len, target, nowMs);
+      if (target < this.#locals.first) this.#sealOne(from, at, len, target, nowMs);
       else if (to !== undefined && !(isPartial && to.port.takesSupers)) to.port.transmit(at, len);
     }
   }

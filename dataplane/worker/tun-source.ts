@@ -53,6 +53,10 @@ export class TunSource implements Source {
     return true;
   }
 
+  check(): boolean {
+    return false;
+  }
+
   /** Seals what the TUN queue gave. @returns How many packets that was. */
   #seal(len: number, nowMs: number): number {
     const { segmenter, engine, sender } = this.#parts;

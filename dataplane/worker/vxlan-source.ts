@@ -50,6 +50,10 @@ export class VxlanSource implements Source, Outlet {
     return false;
   }
 
+  check(): boolean {
+    return false;
+  }
+
   flush(): void {
     this.tunnels.flush();
   }

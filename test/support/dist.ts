@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
+/** The compiled modules, for helper programs that load some of them. */
 export const DIST = process.env.ICX_TEST_DIST ?? resolve(HERE, '../../dist');
 
 /** Entry point of the program under test, for `node MAIN …`. */

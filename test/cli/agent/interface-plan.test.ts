@@ -83,3 +83,33 @@ describe('carriesIpv6()', () => {
     expect(networks.map(carriesIpv6)).toEqual([expected]);
   });
 });
+
+describe('guests of the network', () => {
+  function planned(own: Partial<Config['interface']> = {}) {
+    const config = agentConfig([], own);
+    const guest = {
+      type: 'unix',
+      name: 'vm',
+      path: '/run/vm.sock',
+      remote: null,
+      mode: 0o600,
+      mtu: null,
+      maxStations: null,
+      addresses: ['10.78.0.9/32', 'fd78::9/128'],
+    } as const;
+    const networks = config.networks.map((network) => ({ ...network, ...own, ports: [guest] }));
+    return { ...config, networks };
+  }
+
+  test('are routed into the interface, unless the config wants no routes', () => {
+    expect(plan(planned(), 1_392, [6_081], []).routes).toEqual(['10.78.0.9/32', 'fd78::9/128']);
+    expect(plan(planned({ routes: false }), 1_392, [6_081], []).routes).toEqual([]);
+  });
+
+  test('may need IPv6, whatever the interface has', () => {
+    const [network] = planned({ routes: false, addresses: ['10.77.0.1/24'] }).networks;
+    if (network === undefined) throw new Error('the sample has no network');
+    expect(carriesIpv6(network)).toBe(true);
+    expect(carriesIpv6({ ...network, ports: [] })).toBe(false);
+  });
+});

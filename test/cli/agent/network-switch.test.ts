@@ -1,4 +1,4 @@
-/** A network's switch follows its config: ports, stations, neighbours, over reloads and failures. */
+/** A network and its switch follow their config: ports, stations, neighbours, over reloads and failures. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,15 +22,15 @@ const PEERS: readonly PeerEntry[] = [{ slot: 3, vni: VNI, config: peerConfig(2) 
 let room: string;
 let switches: FakeSwitches;
 let own: PoolSwitch;
+let ports: NetworkPorts;
 let follower: NetworkSwitch;
-let doors: NetworkPorts;
 
 beforeEach(() => {
   room = mkdtempSync(join(tmpdir(), 'icx-network-switch-'));
   switches = new FakeSwitches();
   own = switches.add(VNI);
+  ports = new NetworkPorts();
   follower = new NetworkSwitch();
-  doors = new NetworkPorts();
 });
 afterEach(() => {
   switches.close();
@@ -40,10 +40,9 @@ afterEach(() => {
 
 const port = (name: string, path = name, maxStations: number | null = null) =>
   unixPort(name, join(room, path), { maxStations });
-const apply = async (ports: readonly PortConfig[], overrides: Partial<NetworkConfig> = {}) => {
-  const config = switchedNetwork(VNI, ports, overrides);
-  await doors.apply(own, config.ports, 1_406);
-  await follower.apply(own, config, PEERS);
+const apply = async (wanted: readonly PortConfig[], overrides: Partial<NetworkConfig> = {}) => {
+  await ports.apply(own, wanted, 1_406);
+  await follower.apply(own, switchedNetwork(VNI, wanted, overrides), PEERS);
 };
 const names = () => own.ports().map(({ name }) => name);
 const withStations = (...stations: { mac: string; port: string | null; peer: string | null }[]) => {
@@ -53,7 +52,7 @@ const withStations = (...stations: { mac: string; port: string | null; peer: str
 const said = (kind: WorkerCommand['kind']) =>
   switches.asked.splice(0).filter((command) => command.kind === kind);
 
-describe('NetworkSwitch.apply()', () => {
+describe('NetworkPorts.apply()', () => {
   test('adds ports once, and touches none that is as before', async () => {
     await apply([port('a'), port('b')]);
     expect(names()).toEqual(['a', 'b']);
@@ -107,7 +106,9 @@ describe('NetworkSwitch.apply()', () => {
     expect(names()).toEqual(['a', 'b']);
     expect(switches.changes()).toEqual([`addPort ${VNI}`]);
   });
+});
 
+describe('NetworkSwitch.apply()', () => {
   test('binds stations again to a port that came anew, and unbinds those that went', async () => {
     const own1 = { mac: MAC, port: 'a', peer: null };
     const own2 = { mac: OTHER_MAC, port: null, peer: 'peer-2' };
@@ -144,7 +145,7 @@ describe('NetworkSwitch.apply()', () => {
 describe('NetworkPorts.drop()', () => {
   test('removes what the next config has otherwise, and adds nothing', async () => {
     await apply([port('a'), port('b'), port('c')]);
-    await doors.drop(own, [port('a'), port('b', 'b2'), port('d')]);
+    await ports.drop(own, [port('a'), port('b', 'b2'), port('d')]);
     expect(names()).toEqual(['a']);
     await apply([port('a'), port('b', 'b2'), port('d')]);
     expect(names()).toEqual(['a', 'b', 'd']);

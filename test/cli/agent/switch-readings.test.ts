@@ -44,8 +44,8 @@ test('readNetwork() has every count of the switch', async () => {
     },
     neighbours: 20,
     suppressed: { arp: 21, nd: 22 },
-    relay: null,
     ports: [{ name: 'lan7', type: 'tap', up: true, ...counts }],
+    relay: null,
   });
 });
 

@@ -99,7 +99,7 @@ export class FakeSwitches {
     };
     const tap = tapName === null ? null : { name: tapName, fds: [0], offloads: { tcp: true, udp: true } };
     const own = new PoolSwitch(vni, host, tap);
-    this.#networks.set(vni, { vni, switch: own, ports: own, guests: null } as unknown as PoolNetwork);
+    this.#networks.set(vni, { vni, switch: own, guests: null, ports: own } as unknown as PoolNetwork);
     return own;
   }
 

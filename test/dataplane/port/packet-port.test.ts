@@ -321,6 +321,17 @@ describeHosts('PacketPort', () => {
     expect(rig.poll(0)).toBe(0);
   });
 
+  test('is closed also where it was asked before the interface, which is down, was removed', async () => {
+    const { rig } = await both();
+    host.ip('link set icxv0 down');
+    expect(rig.port.receive()).toBe(0);
+    expect(rig.port.isClosed).toBe(false);
+    host.ip('link del icxv0');
+    // There is no other error.
+    expect(rig.poll(0)).toBe(0);
+    expect(rig.port.isClosed).toBe(true);
+  });
+
   test('finds out that it is closed when it sends, too', async () => {
     const { rig } = await both();
     host.ip('link del icxv0');

@@ -145,6 +145,18 @@ describe('GuestRouter takes from a peer', () => {
     expect(rig.sealed).toHaveLength(1);
   });
 
+  test('nothing too large that may not be answered, and answers it not', () => {
+    const [rig, far] = [makeRig(), makeRig('b')];
+    const b = rig.addGuest([B4], 1_300);
+    const there = far.addGuest([PEER4]);
+    const fragment = packet(PEER4, B4, 64, 1_273);
+    fragment[7] = 1;
+    far.send(there, frameOf(fragment));
+    rig.open(far.sealed);
+    expect(dropsOf(b)).toEqual({ 'tx too_large': 1 });
+    expect([rig.sealed, rig.dropped(DropCode.txMalformed)]).toEqual([[], 0]);
+  });
+
   test('amid packets for the host that are being joined, which stay whole', () => {
     const [rig, far] = [makeRig(), makeRig('b')];
     rig.attachTun();
@@ -208,13 +220,16 @@ describe('GuestRouter asks an exit', () => {
     const rig = makeRig();
     const { b } = twoGuests(rig);
     const at = rig.arena.take(128) + 64;
-    const deliver = (dst: string) => {
+    const deliver = (dst: string, missing = 0) => {
       const bytes = packet('198.51.100.1', dst, 64, 10);
       rig.arena.bytes.set(bytes, at);
-      return rig.link.guests.deliver(at, bytes.length, NOW);
+      return rig.link.guests.deliver(at, bytes.length - missing, NOW);
     };
-    expect([B4, PEER4, '10.9.9.9'].map(deliver)).toEqual([true, true, false]);
+    expect([B4, PEER4, '10.9.9.9'].map((dst) => deliver(dst))).toEqual([true, true, false]);
     expect(b.port.sent).toHaveLength(1);
     expect(rig.sealed).toHaveLength(1);
+    rig.addGuest(['10.77.1.11'], 37);
+    expect([deliver(B4, 1), deliver('10.77.1.11')]).toEqual([false, false]);
+    expect(b.port.sent).toHaveLength(1);
   });
 });

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { DropCode } from '../../../dataplane/path/drop.ts';
 import { arpFrame, ndFrame, readAdvertisement } from '../l2/neighbour-frames.ts';
-import { peerSpec } from '../path/host.ts';
+import { NOW, peerSpec } from '../path/host.ts';
 import {
   A4,
   A6,
@@ -151,6 +151,7 @@ describe('GuestRouter.take() drops', () => {
   test.each([
     ['a frame to another station', frameOf(good, { to: MAC_B }), 'other_station'],
     ['one to another station with the same end', frameOf(good, { to: '066963000007' }), 'other_station'],
+    ['a frame to the router of another network', frameOf(good, { to: '026963000008' }), 'other_station'],
     ['a broadcast', frameOf(good, { to: 'ffffffffffff' }), 'link_scope'],
     ['an IPv4 multicast', frameOf(packet(A4, '224.0.0.251')), 'link_scope'],
     ['an IPv4 broadcast', frameOf(packet(A4, '255.255.255.255')), 'link_scope'],
@@ -226,6 +227,8 @@ describe('GuestRouter answers ARP and Neighbour Discovery', () => {
       [`${hex6('fd770002')}0077`, true],
       [`${hex6('fe80')}0001`, true],
       [`${hex6('fe80')}0002`, false],
+      [`${hex6('fe80000000000001')}0001`, false],
+      [`${hex6('fe8000000000000000000001')}0001`, false],
       [`${hex6('fd770001')}0009`, false],
       [`${hex6('fd770003')}0001`, false],
     ] as const) {
@@ -257,6 +260,17 @@ describe('GuestRouter finds the station behind a port', () => {
     expect(to('10.77.1.19')).toBe('0200000000cc');
   });
 
+  test('until nobody repeats it for long', () => {
+    const rig = makeRig();
+    const { a } = twoGuests(rig);
+    rig.link.sweep(NOW + 300_000);
+    expect(a.guest.neighbours.size).toBe(1);
+    rig.link.sweep(NOW + 329_999);
+    expect(a.guest.neighbours.size).toBe(1);
+    rig.link.sweep(NOW + 330_000);
+    expect(a.guest.neighbours.size).toBe(0);
+  });
+
   test('whatever another guest claims', () => {
     const rig = makeRig();
     const { a, b } = twoGuests(rig);
@@ -271,6 +285,9 @@ describe('GuestRouter.add() and remove()', () => {
     const rig = makeRig();
     const { a, b } = twoGuests(rig);
     expect(() => rig.addGuest([PEER4, `${B4}/32`])).toThrow(RangeError);
+    const again = { kind: 'guest', id: b.guest.id, addresses: [PEER4] } as const;
+    const dgram = { fd: -1, isConnected: false, remote: null, mtuBytes: 1_500 };
+    expect(() => rig.link.guests.add(b.guest.id, b.port, { ...again, dgram })).toThrow(RangeError);
     rig.link.guests.remove(b.guest.id);
     rig.send(a, frameOf(packet(A4, B4)));
     expect(dropsOf(a)).toEqual({ 'rx no_route': 1 });
@@ -280,6 +297,7 @@ describe('GuestRouter.add() and remove()', () => {
   test('leave a network with a host alone as quick as it was', () => {
     const rig = makeRig();
     const { guests } = rig.link;
+    guests.remove(rig.addGuest([A4]).guest.id);
     expect(guests.isIdle).toBe(false);
     rig.attachTun();
     expect(guests.isIdle).toBe(true);

@@ -26,6 +26,8 @@ export interface Heard {
   readonly endpoints: [slot: number, endpoint: Endpoint][];
   readonly tooSmall: number[];
   lost: number;
+  /** Names of ports. */
+  readonly portsLost: string[];
 }
 
 export interface Site {
@@ -44,7 +46,7 @@ export async function openSite(
   { interfaceName = 'icxm0', vni = VNI, ...options }: SiteOptions = {},
 ): Promise<Site> {
   const { WorkerPool: Pool } = await compiled<PoolModule>('dataplane/worker/pool.js');
-  const heard: Heard = { replaced: [], endpoints: [], tooSmall: [], lost: 0 };
+  const heard: Heard = { replaced: [], endpoints: [], tooSmall: [], lost: 0, portsLost: [] };
   const settings = {
     networks: [{ vni, interfaceName, switch: null }],
     listen: '0.0.0.0',
@@ -63,7 +65,7 @@ export async function openSite(
       onInterfaceLost: () => {
         heard.lost++;
       },
-      onPortLost: () => {},
+      onPortLost: (_vni, name) => heard.portsLost.push(name),
     }),
   );
   return { host, pool, heard };

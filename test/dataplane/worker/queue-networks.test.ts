@@ -321,6 +321,22 @@ describe('QueueNetworks', () => {
     expect(reading(a).ports.find(({ id }) => id === tap.id)?.isClosed).toBe(true);
   });
 
+  test('a port that is gone without a word is told about a second later, once', () => {
+    const a = makeHost();
+    const [tap, unix] = [a.addTap(), a.addUnix()];
+    a.keepHouse();
+    expect(a.lost).toEqual([]);
+    const local = a.link.local(tap.id);
+    if (local === undefined) throw new Error('no port');
+    Object.defineProperty(local.port, 'isClosed', { value: true });
+    for (let i = 0; i < 3; i++) a.keepHouse();
+    expect(a.lost).toEqual([[VNI, tap.id]]);
+    tap.send(frame(1, BROADCAST));
+    unix.send(frame(2, BROADCAST));
+    settle(a);
+    expect(reading(a).ports.map(({ counts }) => counts?.rxFrames)).toEqual([0, 1]);
+  });
+
   test('what a broken port still gave leaves in the same turn', () => {
     const [a, b] = [makeHost(), makeHost()];
     connect(a, b, [1, 1]);

@@ -1,7 +1,7 @@
 /** Queues with switched networks in one process: real sockets for underlay and ports, one turn at a time. */
 import type { PeerSpec } from '../../../dataplane/contract.ts';
 import { Arena } from '../../../dataplane/io/arena.ts';
-import { closeFd } from '../../../dataplane/io/eventfd.ts';
+import { closeFd, openEventFd, signalEventFd } from '../../../dataplane/io/eventfd.ts';
 import { addressOf, read, recvfrom, sendto, socketpair, write } from '../../../dataplane/io/libc.ts';
 import { setBuffers } from '../../../dataplane/io/socket-option.ts';
 import { openSocketPair } from '../../../dataplane/io/socket-pair.ts';
@@ -76,6 +76,7 @@ export class SwitchHost {
   readonly networks: QueueNetworks;
   readonly commands: Commands;
   readonly udp: UdpSocket;
+  readonly wakeFd = openEventFd();
   readonly lost: [vni: number, id: number][] = [];
   readonly #fds: number[] = [];
   readonly #bytes = new Uint8Array(READ_LEN + 128);
@@ -94,7 +95,9 @@ export class SwitchHost {
     this.udp = openUdpSocket({ listen: '127.0.0.1', port: 0, joinPort: false, fragment: false });
     this.#fds.push(this.udp.fd);
     const { fd, family } = this.udp;
-    const setup = { queue: 0, udpFd: fd, sendFd: fd, socketFamily: family, wakeFd: -1, offloads: OFFLOADS };
+    const { wakeFd } = this;
+    this.#fds.push(wakeFd);
+    const setup = { queue: 0, udpFd: fd, sendFd: fd, socketFamily: family, wakeFd, offloads: OFFLOADS };
     this.loop = new QueueLoop(
       setup as unknown as WorkerSetup,
       arena,
@@ -162,6 +165,13 @@ export class SwitchHost {
   /** Turns until nothing is left to do. */
   settle(): void {
     for (let i = 0; i < 6; i++) this.loop.turn(0);
+  }
+
+  /** One turn with what is done about once a second. */
+  keepHouse(): void {
+    signalEventFd(this.wakeFd);
+    let calls = 0;
+    this.loop.run(() => ++calls === 1);
   }
 
   /** Gives the queue a datagram from another socket. */

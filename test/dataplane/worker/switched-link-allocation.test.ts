@@ -99,7 +99,7 @@ describe.each(['addTap', 'addUnix'] as const)('SwitchedLink of a port from %s', 
     const now = nowMs() + 0.25;
     // Sealed once; each is given a counter of its own.
     a.arena.bytes.set(bytes, a.loop.parts.frameAt);
-    a.engine.selectFrame(1, bytes.length, 1, now);
+    a.engine.selectFrame(1, a.loop.parts.frameAt, bytes.length, 1, 0, now);
     const outAt = a.loop.parts.scratchAt;
     const len = a.engine.seal(a.loop.parts.frameAt, bytes.length, outAt, now);
     expect(len).toBe(bytes.length + SEALED_OVERHEAD);

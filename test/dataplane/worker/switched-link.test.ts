@@ -8,7 +8,7 @@ import { concat, ethernetHeader, framed } from '../../support/frames-of.ts';
 import { asSuper, tcpSegments } from '../../support/super-packets.ts';
 import { pattern, tcpPacket, udpPacket } from '../../support/transport-packets.ts';
 import { arpFrame, bytesOf, LINUX, naFrame, ndFrame } from '../l2/neighbour-frames.ts';
-import { VNI } from '../path/host.ts';
+import { CONTROL_PORT, VNI } from '../path/host.ts';
 import { BROADCAST, connect, frame, makePipe, type Outer, SWITCH, SwitchHost, settle } from './switch-rig.ts';
 
 const hosts: SwitchHost[] = [];
@@ -196,6 +196,27 @@ describe('SwitchedLink', () => {
       settle(a, b);
       expect(bt.drain()).toHaveLength(11);
       expect(a.dropped(DropCode.txCongestion, 1)).toBe(1);
+    });
+  });
+
+  describe('a control connection of this host', () => {
+    const control = (...ports: [number, number]) =>
+      concat(
+        ethernetHeader(0x0800, { dst: 2, src: 1 }),
+        udpPacket({ src: '10.77.0.1', dst: '10.77.0.2', ports }),
+      );
+
+    test('is not carried by the network that it keys, but a machine may have one of its own', () => {
+      const { a, b } = makePair();
+      const [at, au, bt] = [a.addTap(), a.addUnix(), b.addTap()];
+      introduce(a, b, at, bt);
+      at.send(control(CONTROL_PORT, CONTROL_PORT));
+      settle(a, b);
+      expect([bt.drain().length, a.dropped(DropCode.txControlLoop, 1)]).toEqual([0, 1]);
+      at.send(control(CONTROL_PORT, 53));
+      au.send(control(CONTROL_PORT, CONTROL_PORT).fill(9, 11, 12));
+      settle(a, b);
+      expect([bt.drain().length, a.dropped(DropCode.txControlLoop, 1)]).toEqual([2, 1]);
     });
   });
 
