@@ -59,7 +59,7 @@ export class AttachmentRegistry {
       netnsId,
       port: network.switch === null ? null : portName(request, network, others),
       gateways: [],
-      hostInterface: { name: hostEndName(request), mac: hostEndMac(request) },
+      hostInterface: { name: hostEndName(request), mac: hostEndMac() },
       containerInterface: {
         name: request.ifname,
         mac: request.mac ?? containerMac(addresses),

@@ -23,9 +23,12 @@ export function portLabel({ containerId, ifname }: AttachmentKey): string {
   return `${containerId.slice(0, SHORT_ID_LEN)}-${ifname}`;
 }
 
-/** MAC address of the host's end; given explicitly, so that udev gives it no other. */
-export function hostEndMac(key: AttachmentKey): string {
-  return localMac(digest(key).subarray(8, 14));
+/**
+ * MAC address for the host's end; given explicitly, so that udev gives it no other. No container can guess
+ * it: in L2 what it sends there would reach the host's stack.
+ */
+export function hostEndMac(): string {
+  return localMac(randomBytes(6));
 }
 
 /**

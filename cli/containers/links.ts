@@ -8,6 +8,7 @@ import { containerCommands, hostCommands, type LinkPlan } from './link-plan.ts';
 import type { Netns } from './netns.ts';
 import { type ProgramResult, runProgram } from './run-program.ts';
 
+const IPV4_CONF = '/proc/sys/net/ipv4/conf';
 const IPV6_CONF = '/proc/sys/net/ipv6/conf';
 /** Containers are often made with IPv6 off; whoever gives one an IPv6 address wants it. `$1` is the interface. */
 const ENABLE_IPV6 = 'echo 0 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"; exec ip -batch -';
@@ -33,7 +34,7 @@ export async function makePair(plan: LinkPlan, netns: Netns): Promise<void> {
     if (isInner) throw new AttachError(AttachCode.exists, `the container has an interface ${inner.name}`);
     throw error;
   }
-  if (plan.mode === 'l2' && withIpv6) silence(host.name);
+  restrict(host.name, plan.mode === 'l2', withIpv6);
 }
 
 /** Gives the container's end its addresses and routes. @throws {AttachError} */
@@ -57,9 +58,17 @@ export function hostEnds(): Set<string> {
   return new Set(lines.map((line) => line.split(':', 1)[0]?.trim() ?? '').filter(isHostEnd));
 }
 
-/** The host must not answer its containers beside the overlay: it has seen their frames, too. */
-function silence(device: string): void {
-  writeFileSync(`${IPV6_CONF}/${device}/disable_ipv6`, '1');
+/**
+ * What containers send reaches the host's stack at this end. It takes from there only what has a source that
+ * is routed back to it: the container's own addresses in L3, nothing in L2, where all goes by the switch and
+ * the host must not be reached, or answer, beside the overlay. (A source of 0.0.0.0 passes: DHCP servers that
+ * listen everywhere hear the container.)
+ *
+ * @see RFC 3704 §2.2
+ */
+function restrict(device: string, isSwitched: boolean, withIpv6: boolean): void {
+  writeFileSync(`${IPV4_CONF}/${device}/rp_filter`, '1');
+  if (isSwitched && withIpv6) writeFileSync(`${IPV6_CONF}/${device}/disable_ipv6`, '1');
 }
 
 /** Whether an interface with that MTU has IPv6 at all. */

@@ -5,8 +5,8 @@ import { type CniHosts, OUTSIDE, OUTSIDE6, startCniHosts, UNDERLAY6 } from '../s
 import { containerTraces, TestContainer } from '../support/container.ts';
 import { describeHosts } from '../support/describe-hosts.ts';
 import { Lab } from '../support/netns.ts';
-import { missingTools } from '../support/tools.ts';
-import { copyTcp, ping } from '../support/traffic.ts';
+import { missingTools, testUnless } from '../support/tools.ts';
+import { copyTcp, ping, untilPing } from '../support/traffic.ts';
 
 const COPIED = 2_000_000;
 const MAPPED = { hostPort: 8_080, containerPort: 7_300, protocol: 'tcp' };
@@ -98,6 +98,25 @@ for (const mode of ['l3', 'l2'] as const) {
         },
       );
 
+      test('have no other addresses than their own towards the host', async () => {
+        const listen = `const d = require('dgram').createSocket('udp4').on('message', (m) => console.log(String(m)));
+          d.bind(7400, () => console.log('on')); setTimeout(() => process.exit(), 4000);`;
+        const heard = hosts.outside.exec([process.execPath, '-e', listen]);
+        a.space.ip('address add 10.66.66.66/32 dev eth0');
+        const send = `const dgram = require('dgram'); for (const from of ['${a.ip(4)}', '10.66.66.66']) {
+          const d = dgram.createSocket('udp4'); d.bind(0, from, () => setInterval(() => d.send(from, 7400, '${OUTSIDE}'), 100)); }
+          setTimeout(() => process.exit(), 2500);`;
+        await a.space.exec([process.execPath, '-e', send]);
+        a.space.ip('address del 10.66.66.66/32 dev eth0');
+        const lines = new Set((await heard).stdout.trim().split('\n'));
+        expect(lines).toContain(a.ip(4));
+        if (mode === 'l3') expect(lines).not.toContain('10.66.66.66');
+        const { host } = hosts.agents[0];
+        const device = a.result?.interfaces[0]?.name;
+        const { stdout } = await host.exec(['cat', `/proc/sys/net/ipv4/conf/${device}/rp_filter`]);
+        expect(stdout.trim()).toBe('1');
+      });
+
       test('the status and the metrics count them', async () => {
         const [network] = (await hosts.agents[0].status()).networks ?? [];
         expect(network?.attachments).toBe(2);
@@ -112,6 +131,33 @@ for (const mode of ['l3', 'l2'] as const) {
           /^icx_attachment_duration_seconds_count\{[^}]*operation="attach"[^}]*result="ok"[^}]*\} 3$/m,
         );
       });
+
+      testUnless(
+        mode === 'l2' ? null : 'a segment has gateways',
+        'a gateway that another host has stays there',
+        async () => {
+          const { host } = hosts.agents[1];
+          const [shared, ...more] = [new TestContainer(lab, 'c4'), new TestContainer(lab, 'c5')];
+          const ipam = (address: string, gateway: string) => ({
+            ipam: {
+              subnet: '10.88.0.0/16',
+              rangeStart: address,
+              rangeEnd: address,
+              gateway,
+              dataDir: directory.path,
+            },
+          });
+          await shared?.add(hosts.networks[1], ipam('10.88.3.1', '10.88.0.1'));
+          expect(host.ip('address show n2')).not.toContain('10.88.0.1/');
+          if (shared !== undefined) await untilPing(shared.space, '10.88.0.1', 5_000);
+          // Nobody has this one.
+          await more[0]?.add(hosts.networks[1], ipam('10.88.3.2', '10.88.0.77'));
+          expect(host.ip('address show n2')).toContain('10.88.0.77/16');
+          await Promise.all([shared, ...more].map((container) => container?.del(hosts.networks[1])));
+          expect(host.ip('address show n2')).not.toContain('10.88.0.77/16');
+          expect(host.ip('address show n2')).toContain('10.88.0.2/16');
+        },
+      );
 
       test('leave nothing on their hosts when they go', async () => {
         await a.del(hosts.networks[0]);
