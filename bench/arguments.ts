@@ -4,7 +4,7 @@
 export const GROUPS = {
   unit: ['checksum', 'segment', 'coalesce', 'seal', 'open', 'parse', 'window', 'spi', 'lpm', 'fdb'],
   pipeline: ['pipeline'],
-  scale: ['scale', 'route-change', 'memory'],
+  scale: ['scale', 'route-change', 'memory', 'cni'],
   'end-to-end': ['end-to-end', 'flows', 'l2'],
 } as const;
 

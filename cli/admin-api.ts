@@ -1,5 +1,6 @@
 /** What can be asked of a running agent: the answers of its admin socket. */
 import { z } from 'zod';
+import type { AttachApi } from '../cni/attach-api.ts';
 import type { L2Api } from './admin-l2-api.ts';
 import type { RelayApi } from './admin-relay-api.ts';
 import type { Status } from './status-schema.ts';
@@ -65,6 +66,8 @@ export interface AgentApi {
   readonly l2: L2Api;
   /** As `l2`. */
   readonly relay: RelayApi;
+  /** Serves the plugin of container runtimes. */
+  readonly attachments: AttachApi;
   /** Starts the shutdown and returns at once. */
   down(): void;
 }

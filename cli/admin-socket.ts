@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { AgentApi, AgentInfo } from './admin-api.ts';
+import { ATTACH_ROUTES } from './admin-attach-routes.ts';
 import { AdminClient, socketPath } from './admin-client.ts';
 import { AdminCode, AdminError, toErrorBody } from './admin-error.ts';
 import { L2_ROUTES } from './admin-l2-routes.ts';
@@ -10,6 +11,8 @@ import { RELAY_ROUTES } from './admin-relay-routes.ts';
 import { makeRunDir, RUN_DIR, SYSTEM_DIR } from './run-dir.ts';
 
 const MAX_BODY_BYTES = 65_536;
+/** Runtimes list all containers that they know. */
+const MAX_ATTACH_BODY_BYTES = 32 * 1024 * 1024;
 
 export interface AdminSocketOptions {
   readonly info: AgentInfo;
@@ -118,15 +121,18 @@ async function serve(
   options: AdminSocketOptions,
 ): Promise<void> {
   try {
-    const body = await readJson(incoming);
     const name = `${incoming.method} ${incoming.url}`;
     const [route, l2Route, relayRoute] = [ROUTES[name], L2_ROUTES[name], RELAY_ROUTES[name]];
+    const attachRoute = ATTACH_ROUTES[name];
+    const body = await readJson(incoming, attachRoute === undefined ? MAX_BODY_BYTES : MAX_ATTACH_BODY_BYTES);
     if (route !== undefined) {
       respond(response, 200, await route(body, options));
     } else if (l2Route !== undefined) {
       respond(response, 200, await l2Route(body, options.api.l2));
     } else if (relayRoute !== undefined) {
       respond(response, 200, await relayRoute(body, options.api.relay));
+    } else if (attachRoute !== undefined) {
+      respond(response, 200, await attachRoute(body, options.api.attachments));
     } else {
       const what = `the agent knows no ${name}`;
       respond(response, 404, toErrorBody(new AdminError(AdminCode.protocol, what)));
@@ -138,12 +144,12 @@ async function serve(
   }
 }
 
-async function readJson(incoming: IncomingMessage): Promise<unknown> {
+async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > MAX_BODY_BYTES) throw new SyntaxError('too long');
+    if (length > maxBytes) throw new SyntaxError('too long');
     chunks.push(chunk);
   }
   return length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'));

@@ -120,10 +120,20 @@ export interface NetworkSnapshot {
   readonly relay: RelaySnapshot | null;
 }
 
+/** Containers of a network. */
+export interface AttachmentSnapshot {
+  /** As of NetworkSnapshot. */
+  readonly network: string;
+  readonly vni: number;
+  readonly attachments: number;
+}
+
 /** All numbers grow from 0 at the agent's start, but the ages and what is per SA. */
 export interface MetricsSnapshot {
   readonly peers: readonly PeerSnapshot[];
   readonly networks: readonly NetworkSnapshot[];
+  /** One for each network. */
+  readonly attachments: readonly AttachmentSnapshot[];
   readonly queues: readonly QueueSnapshot[];
   readonly rx: DirectionTotals;
   readonly tx: DirectionTotals;
@@ -134,3 +144,6 @@ export const REKEY_TRIGGERS = ['timer', 'budget', 'operator', 'reconnect'] as co
 
 export type RekeyResult = 'ok' | 'failed';
 export const REKEY_RESULTS = ['ok', 'failed'] as const;
+
+export type AttachmentOperation = 'attach' | 'detach';
+export const ATTACHMENT_OPERATIONS = ['attach', 'detach'] as const;

@@ -1,11 +1,13 @@
 /** Prometheus text from an agent's counters. */
 import { type Counter, Registry } from 'prom-client';
 import { DROP_TABLE } from '../dataplane/path/drop.ts';
+import { AttachmentMetrics } from './metrics-attachments.ts';
 import { defineMetrics, type MetricSet } from './metrics-definitions.ts';
 import { type NetworkLabels, networkLabels } from './metrics-labels.ts';
 import { NetworkMetrics } from './metrics-networks.ts';
 import { RelayMetrics } from './metrics-relay.ts';
 import {
+  type AttachmentOperation,
   type DirectionTotals,
   type MetricsSnapshot,
   type PeerSnapshot,
@@ -45,6 +47,7 @@ export class Metrics {
   readonly #metrics: MetricSet;
   readonly #networks: NetworkMetrics;
   readonly #relays: RelayMetrics;
+  readonly #attachments: AttachmentMetrics;
   #running: Promise<string> | null = null;
 
   constructor(options: MetricsOptions) {
@@ -53,6 +56,7 @@ export class Metrics {
     this.#metrics = defineMetrics(this.#registry);
     this.#networks = new NetworkMetrics(this.#registry);
     this.#relays = new RelayMetrics(this.#registry);
+    this.#attachments = new AttachmentMetrics(this.#registry, this.#labels);
     this.contentType = this.#registry.contentType;
     const { version, aead, carrier } = options;
     this.#metrics.buildInfo.set({ ...this.#labels, version, node: process.versions.node, aead, carrier }, 1);
@@ -76,6 +80,10 @@ export class Metrics {
     this.#metrics.rekeyLost.inc({ ...this.#labels }, packets);
   }
 
+  recordAttachment(operation: AttachmentOperation, ok: boolean, seconds: number): void {
+    this.#attachments.record(operation, ok, seconds);
+  }
+
   /** The exposition text. Scrapes that overlap share one reading, so that none sees half of it. */
   text(): Promise<string> {
     this.#running ??= this.#scrape().finally(() => {
@@ -91,6 +99,7 @@ export class Metrics {
     this.#fillPeers(snapshot.peers);
     this.#networks.fill(snapshot.networks);
     this.#relays.fill(snapshot.networks);
+    this.#attachments.fill(snapshot.attachments);
     return this.#registry.metrics();
   }
 

@@ -72,6 +72,7 @@ const NETWORK = z.object({
     .nullable()
     .optional()
     .describe('the UDP relay of the network; null where it has none'),
+  attachments: z.int().min(0).optional().describe('containers that are attached to it'),
 });
 
 const INTERFACE = z.object({

@@ -29,8 +29,8 @@ function networkSections(status: Status, c: Colors): string[][] {
 
 /** Networks that have something to tell that the interface has not. */
 function ownNetworks({ networks = [] }: Status): readonly NetworkStatus[] {
-  const isTelling = ({ mode, interface: device, relay }: NetworkStatus) =>
-    mode === 'l2' || device === null || (relay ?? null) !== null;
+  const isTelling = ({ mode, interface: device, relay, attachments = 0 }: NetworkStatus) =>
+    mode === 'l2' || device === null || (relay ?? null) !== null || attachments > 0;
   return networks.length > 1 || networks.some(isTelling) ? networks : [];
 }
 
@@ -48,6 +48,7 @@ function networkLines(network: NetworkStatus, mtuText: string, c: Colors): strin
       ['ports', isL2 || network.ports > 0 ? String(network.ports) : null],
       ['stations', isL2 ? `${network.stations} of at most ${network.max_stations}` : null],
       ['relay', relayText(network)],
+      ['containers', (network.attachments ?? 0) > 0 ? String(network.attachments) : null],
       ['neighbours', isL2 || network.neighbours > 0 ? String(network.neighbours) : null],
     ]),
   ];

@@ -1,4 +1,5 @@
 /** What a running agent does when asked through its admin socket or by SIGHUP. */
+import type { AttachApi } from '../../cni/attach-api.ts';
 import { systemClock } from '../../controlplane/clock.ts';
 import { type Identity, identityFromSeed } from '../../controlplane/identity.ts';
 import type { AgentApi, Change, PeerRekey, RekeyReport, ReloadReport } from '../admin-api.ts';
@@ -9,12 +10,14 @@ import { diffConfig } from '../config/diff.ts';
 import { networksInForce } from '../config/diff-networks.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/types.ts';
+import type { Attachments } from '../containers/attachments.ts';
 import type { Logger } from '../logger.ts';
 import { formatSpi, type Status } from '../status-schema.ts';
 import { L2Service } from './l2-service.ts';
 import { NO_RELAY } from './no-relay.ts';
 import type { Overlay } from './overlay.ts';
 import { readStatus } from './readings.ts';
+import { STARTING_ATTACHMENTS } from './starting-attachments.ts';
 
 type RekeyOutcome = Awaited<ReturnType<Overlay['control']['rekey']>>[number];
 
@@ -31,6 +34,7 @@ export class AgentService implements AgentApi {
   readonly #adapt: (config: Config) => Config;
   #config: Config;
   #overlay: Overlay | null = null;
+  #attachments: Attachments | null = null;
   #hungUp = false;
   /** One reload at a time. */
   #reloading: Promise<unknown> = Promise.resolve();
@@ -62,8 +66,10 @@ export class AgentService implements AgentApi {
     return this.#overlay === null ? 'the agent is starting' : null;
   }
 
-  ready(overlay: Overlay): void {
+  /** @param attachments Null where there are no containers. */
+  ready(overlay: Overlay, attachments: Attachments | null = null): void {
     this.#overlay = overlay;
+    this.#attachments = attachments;
     if (this.#hungUp) this.hangUp();
   }
 
@@ -75,7 +81,7 @@ export class AgentService implements AgentApi {
   }
 
   async status(): Promise<Status> {
-    return await readStatus(this, this.#running());
+    return await readStatus(this, this.#running(), this.#attachments?.counts());
   }
 
   async rekey(peers: readonly string[]): Promise<RekeyReport> {
@@ -107,6 +113,10 @@ export class AgentService implements AgentApi {
     return NO_RELAY;
   }
 
+  get attachments(): AttachApi {
+    return this.#attachments ?? STARTING_ATTACHMENTS;
+  }
+
   down(): void {
     this.#end('icx down');
   }
@@ -126,7 +136,11 @@ export class AgentService implements AgentApi {
       metrics: this.#config.metrics,
       networks: networksInForce(this.#config, next),
     };
-    if (changes.length > 0) await overlay.apply(config);
+    if (changes.length > 0) {
+      await overlay.apply(config);
+      // Networks may have come anew, and with them ports; masquerading follows addresses and peers.
+      await this.#attachments?.reconcile();
+    }
     this.#config = config;
     this.log.level = next.log.level;
     this.log.info({ changes: changes.length }, 'reloaded');

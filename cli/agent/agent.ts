@@ -14,6 +14,7 @@ import { runHooks } from '../host/hooks.ts';
 import type { Logger } from '../logger.ts';
 import { VERSION } from '../version.ts';
 import { AgentService, type End } from './agent-service.ts';
+import { openContainers } from './containers.ts';
 import { Overlay } from './overlay.ts';
 import { UndoStack } from './undo-stack.ts';
 
@@ -81,12 +82,13 @@ async function start(service: AgentService, undo: UndoStack, ended: AbortSignal)
   // Loaded before the first handshake, which it counts.
   const monitoring = service.config.metrics === null ? null : await import('./monitoring.ts');
   const overlay = await Overlay.open(service, undo);
-  await monitoring?.openMonitoring(service, overlay, undo);
+  const attachments = await openContainers(service, overlay, undo);
+  await monitoring?.openMonitoring(service, overlay, attachments, undo);
   ended.throwIfAborted();
   undo.push('pre_down commands', () => runDownHooks('pre_down', service));
   await runHooks('post_up', own.postUp, own.name, log, { interrupt: ended });
   ended.throwIfAborted();
-  service.ready(overlay);
+  service.ready(overlay, attachments);
   notify(`READY=1\nSTATUS=${own.name} is up`, log);
 }
 

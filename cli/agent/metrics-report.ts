@@ -2,7 +2,13 @@
 
 import type { CounterTotals } from '../../dataplane/path/counter-totals.ts';
 import { CounterBlock } from '../../dataplane/path/counters.ts';
-import type { MetricsSnapshot, NetworkSnapshot, PeerSnapshot, SaSnapshot } from '../metrics-snapshot.ts';
+import type {
+  AttachmentSnapshot,
+  MetricsSnapshot,
+  NetworkSnapshot,
+  PeerSnapshot,
+  SaSnapshot,
+} from '../metrics-snapshot.ts';
 import { directionTotals, dropsByReason, type PeerReading } from './status-report.ts';
 
 /** @param blocks The counters of each queue, in order. */
@@ -11,12 +17,14 @@ export function buildMetrics(
   blocks: readonly CounterBlock[],
   peers: readonly PeerReading[],
   networks: readonly NetworkSnapshot[] = [],
+  attachments: readonly AttachmentSnapshot[] = [],
 ): MetricsSnapshot {
   const { rx, tx } = directionTotals(totals);
   const drops = dropsByReason(totals);
   return {
     peers: peers.map(peerSnapshot),
     networks,
+    attachments,
     queues: blocks.map((block, queue) => {
       const { rxPackets, txPackets } = CounterBlock.sumAll([block]);
       return { queue, rxPackets, txPackets };

@@ -1,4 +1,5 @@
 /** The metrics of an agent and the port that serves them; not loaded where they are switched off. */
+import type { Attachments } from '../containers/attachments.ts';
 import { Metrics } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 import type { AgentService } from './agent-service.ts';
@@ -11,6 +12,7 @@ import type { UndoStack } from './undo-stack.ts';
 export async function openMonitoring(
   service: AgentService,
   overlay: Overlay,
+  attachments: Attachments,
   undo: UndoStack,
 ): Promise<void> {
   const { interface: own, metrics: listen, networks } = service.config;
@@ -23,7 +25,7 @@ export async function openMonitoring(
     aead: overlay.pool.aead,
     carrier: overlay.control.carrier,
     startedAtMs: service.startedAtMs,
-    snapshot: () => readMetrics(overlay),
+    snapshot: () => readMetrics(overlay, attachments.counts()),
   });
   overlay.observer.recordTo(metrics);
   const monitor = await openMonitorPatiently(

@@ -3,6 +3,7 @@ import type { PeerEvents } from '../../controlplane/control-peer.ts';
 import type { Endpoint } from '../../dataplane/contract.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
+import type { AttachmentOperation } from '../metrics-snapshot.ts';
 
 export class PeerObserver {
   readonly events: PeerEvents;
@@ -30,6 +31,10 @@ export class PeerObserver {
   /** Handshakes and rekeys count from here on. */
   recordTo(metrics: Metrics): void {
     this.#metrics = metrics;
+  }
+
+  attachmentEnded(operation: AttachmentOperation, ok: boolean, durationMs: number): void {
+    this.#metrics?.recordAttachment(operation, ok, durationMs / 1_000);
   }
 
   endpointLearned(peer: string, { address, port }: Endpoint): void {

@@ -10,9 +10,14 @@ import { readNetwork } from './network-readings.ts';
 import type { Overlay } from './overlay.ts';
 import { buildStatus, type NetworkReading, type PeerReading } from './status-report.ts';
 
-export async function readStatus(service: AgentService, overlay: Overlay): Promise<Status> {
+/** @param attachments How many containers each network has, by VNI. */
+export async function readStatus(
+  service: AgentService,
+  overlay: Overlay,
+  attachments: ReadonlyMap<number, number> = NONE,
+): Promise<Status> {
   const { pool, control } = overlay;
-  const [peers, networks] = await Promise.all([readPeers(overlay), readNetworks(overlay)]);
+  const [peers, networks] = await Promise.all([readPeers(overlay), readNetworks(overlay, attachments)]);
   return buildStatus(
     {
       config: service.config,
@@ -28,6 +33,8 @@ export async function readStatus(service: AgentService, overlay: Overlay): Promi
     Date.now(),
   );
 }
+
+const NONE: ReadonlyMap<number, number> = new Map();
 
 function offloads(overlay: Overlay): Status['interface']['offloads'] {
   const { pool } = overlay;
@@ -47,22 +54,32 @@ function offloads(overlay: Overlay): Status['interface']['offloads'] {
   };
 }
 
-export async function readMetrics(overlay: Overlay): Promise<MetricsSnapshot> {
+/** @param attachments As of `readStatus`. */
+export async function readMetrics(
+  overlay: Overlay,
+  attachments: ReadonlyMap<number, number>,
+): Promise<MetricsSnapshot> {
   const { counters } = overlay.pool;
   const [peers, networks] = await Promise.all([
     readPeers(overlay),
     Promise.all(overlay.networks().map((network) => readNetwork(overlay, network))),
   ]);
   const switched = networks.filter((network) => network !== null);
-  return buildMetrics(CounterBlock.sumAll(counters), counters, peers, switched);
+  const ofContainers = overlay.networks().map(({ vni, config }) => ({
+    network: config.name,
+    vni,
+    attachments: attachments.get(vni) ?? 0,
+  }));
+  return buildMetrics(CounterBlock.sumAll(counters), counters, peers, switched, ofContainers);
 }
 
-function readNetworks(overlay: Overlay): Promise<NetworkReading[]> {
+function readNetworks(overlay: Overlay, attachments: ReadonlyMap<number, number>): Promise<NetworkReading[]> {
   return Promise.all(
     overlay.networks().map(async (network) => ({
       config: network.config,
       mtuBytes: network.mtu.mtuBytes,
       snapshot: await readNetwork(overlay, network),
+      attachments: attachments.get(network.vni) ?? 0,
     })),
   );
 }

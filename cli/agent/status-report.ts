@@ -33,6 +33,8 @@ export interface NetworkReading {
   readonly mtuBytes: number;
   /** null for one of IP packets that has no ports. */
   readonly snapshot: NetworkSnapshot | null;
+  /** Containers; none by default. */
+  readonly attachments?: number;
 }
 
 /** Of one peer in one network. */
@@ -102,7 +104,7 @@ function interfaceStatus({ config, ...state }: AgentState): Status['interface'] 
   };
 }
 
-function networkStatus({ config, mtuBytes, snapshot }: NetworkReading): NetworkStatus {
+function networkStatus({ config, mtuBytes, snapshot, attachments = 0 }: NetworkReading): NetworkStatus {
   return {
     name: config.name,
     vni: config.vni,
@@ -116,6 +118,7 @@ function networkStatus({ config, mtuBytes, snapshot }: NetworkReading): NetworkS
     max_stations: snapshot?.switch?.maxStations ?? 0,
     neighbours: snapshot?.neighbours ?? 0,
     relay: relayStatus(config.relay, snapshot?.relay ?? null),
+    attachments,
   };
 }
 

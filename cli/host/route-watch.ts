@@ -1,6 +1,7 @@
 /** Notices that the underlay changed: a route, an address or a link of the host. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { isHostEnd } from '../containers/link-names.ts';
 import { hasIp } from './ip.ts';
 
 export interface RouteWatch {
@@ -115,8 +116,13 @@ export function isUnderlayChange(line: string, ownDevices: readonly string[]): b
   const [, kind, what = ''] = event;
   if (kind === 'ROUTE') {
     if (/^(local|broadcast|multicast|anycast) /.test(what)) return false;
-    return !ownDevices.includes(/ dev (\S+)/.exec(what)?.[1] ?? '');
+    return !isOwn(/ dev (\S+)/.exec(what)?.[1] ?? '', ownDevices);
   }
   // `7: eth0    inet …` and `7: eth0@if6: <…`.
-  return !ownDevices.includes(/^\d+: ([^\s:@]+)/.exec(what)?.[1] ?? '');
+  return !isOwn(/^\d+: ([^\s:@]+)/.exec(what)?.[1] ?? '', ownDevices);
+}
+
+/** Containers come and go on any agent of the host. */
+function isOwn(device: string, ownDevices: readonly string[]): boolean {
+  return ownDevices.includes(device) || isHostEnd(device);
 }

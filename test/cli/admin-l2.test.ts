@@ -1,4 +1,5 @@
 /** Requests about L2 networks, across a real admin socket. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { AdminClient, socketPath } from '../../cli/admin-client.ts';
 import type { L2Api } from '../../cli/admin-l2-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import { L2, noNetwork } from '../../cli/agent/l2-networks.ts';
+import { fakeAttachments } from './fake-attachments.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from './fake-l2.ts';
 import { fakeRelay } from './fake-relay.ts';
 
@@ -36,6 +38,7 @@ beforeEach(async () => {
       return l2;
     },
     relay: fakeRelay(),
+    attachments: fakeAttachments(),
   };
   socket = await openAdminSocket({ info: { interface: 'icx0', pid: 1, version: '0' }, api, dir });
 });

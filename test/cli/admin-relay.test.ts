@@ -1,4 +1,5 @@
 /** Requests about relays, across a real admin socket. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { AdminClient } from '../../cli/admin-client.ts';
 import type { RelayApi } from '../../cli/admin-relay-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import { NO_RELAY } from '../../cli/agent/no-relay.ts';
+import { fakeAttachments } from './fake-attachments.ts';
 import { fakeL2 } from './fake-l2.ts';
 import { fakeRelay, SESSIONS } from './fake-relay.ts';
 
@@ -27,6 +29,7 @@ beforeEach(async () => {
     plan: never,
     down: () => {},
     l2: fakeL2(),
+    attachments: fakeAttachments(),
     get relay() {
       return relay;
     },

@@ -19,6 +19,7 @@ import { AdminClient, listAgents, socketPath } from '../../cli/admin-client.ts';
 import { AdminError } from '../../cli/admin-error.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import { ConfigError } from '../../cli/config/config-error.ts';
+import { fakeAttachments } from './fake-attachments.ts';
 import { fakeL2 } from './fake-l2.ts';
 import { fakeRelay } from './fake-relay.ts';
 import { sampleStatus } from './sample-status.ts';
@@ -55,6 +56,7 @@ function api(changes: Partial<AgentApi> = {}): AgentApi {
     down: () => calls.push(['down']),
     l2: fakeL2(),
     relay: fakeRelay(),
+    attachments: fakeAttachments(),
     ...changes,
   };
 }

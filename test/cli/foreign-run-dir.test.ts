@@ -1,4 +1,5 @@
 /** Nobody talks to sockets in a directory that may be an attacker's. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { AdminClient, listAgents } from '../../cli/admin-client.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import type * as RunDir from '../../cli/run-dir.ts';
+import { fakeAttachments } from './fake-attachments.ts';
 import { fakeL2 } from './fake-l2.ts';
 import { fakeRelay } from './fake-relay.ts';
 
@@ -22,7 +24,7 @@ const never = () => Promise.reject(new Error('not asked for'));
 const api = { status: never, rekey: never, reload: never, plan: never, down: () => {} };
 const options = {
   info: { interface: 'icx0', pid: 1, version: '0' },
-  api: { ...api, l2: fakeL2(), relay: fakeRelay() },
+  api: { ...api, l2: fakeL2(), relay: fakeRelay(), attachments: fakeAttachments() },
   dir,
 };
 let socket: AdminSocket;

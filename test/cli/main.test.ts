@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
 import type { Status } from '../../cli/status-schema.ts';
 import { MAIN, requireDist } from '../support/dist.ts';
+import { fakeAttachments } from './fake-attachments.ts';
 import { fakeL2 } from './fake-l2.ts';
 import { fakeRelay } from './fake-relay.ts';
 import { sampleStatus } from './sample-status.ts';
@@ -38,6 +39,7 @@ describe('main', () => {
         down: () => {},
         l2: fakeL2(),
         relay: fakeRelay(),
+        attachments: fakeAttachments(),
       },
       dir,
     });

@@ -87,6 +87,7 @@ export function snapshot(changes: Partial<MetricsSnapshot> = {}): MetricsSnapsho
   return {
     peers: [PEER],
     networks: [],
+    attachments: [{ network: 'icx0', vni: 7, attachments: 3 }],
     queues: [{ queue: 0, rxPackets: 10, txPackets: 20 }],
     rx: { received: 15, delivered: 10, keepalives: 2, drops: { replay: 3, auth_failed: 2 } },
     tx: { received: 21, delivered: 20, keepalives: 1, drops: { no_route: 1 } },

@@ -22,7 +22,7 @@ function observe() {
     startedAtMs: 0,
     snapshot: async () => {
       const none = { received: 0, delivered: 0, keepalives: 0, drops: {} };
-      return { peers: [], networks: [], queues: [], rx: none, tx: none };
+      return { peers: [], networks: [], attachments: [], queues: [], rx: none, tx: none };
     },
   });
   observer.recordTo(metrics);

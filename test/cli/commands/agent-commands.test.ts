@@ -7,6 +7,7 @@ import { type AdminSocket, openAdminSocket } from '../../../cli/admin-socket.ts'
 import { ConfigError } from '../../../cli/config/config-error.ts';
 import { STATUS } from '../../../cli/status-schema.ts';
 import { ConfigDir, publicKeyText } from '../config/config-dir.ts';
+import { fakeAttachments } from '../fake-attachments.ts';
 import { FakeCli } from '../fake-context.ts';
 import { fakeL2 } from '../fake-l2.ts';
 import { fakeRelay } from '../fake-relay.ts';
@@ -53,6 +54,7 @@ async function agent(name: string, changes: Partial<AgentApi> = {}, pid = proces
     down: () => undefined,
     l2: fakeL2(),
     relay: fakeRelay(),
+    attachments: fakeAttachments(),
     ...changes,
   };
   sockets.push(await openAdminSocket({ info: { interface: name, pid, version: '0' }, api, dir: cli.runDir }));

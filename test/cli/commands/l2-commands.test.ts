@@ -4,6 +4,7 @@ import type { L2Api } from '../../../cli/admin-l2-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../../cli/admin-socket.ts';
 import { L2, networkFor, noNetwork } from '../../../cli/agent/l2-networks.ts';
 import { renderFdb, renderNeighbours, renderPorts } from '../../../cli/l2-text.ts';
+import { fakeAttachments } from '../fake-attachments.ts';
 import { FakeCli } from '../fake-context.ts';
 import { FDB, fakeL2, NEIGHBOURS, PORTS } from '../fake-l2.ts';
 import { fakeRelay } from '../fake-relay.ts';
@@ -30,7 +31,13 @@ async function agent(name = 'icx0', changes: Partial<L2Api> = {}): Promise<unkno
   const api = { status: never, rekey: never, reload: never, plan: never, down: () => undefined };
   const l2 = { ...fakeL2(asked), ...changes };
   const info = { interface: name, pid: process.pid, version: '0' };
-  sockets.push(await openAdminSocket({ info, api: { ...api, l2, relay: fakeRelay() }, dir: cli.runDir }));
+  sockets.push(
+    await openAdminSocket({
+      info,
+      api: { ...api, l2, relay: fakeRelay(), attachments: fakeAttachments() },
+      dir: cli.runDir,
+    }),
+  );
   return asked;
 }
 

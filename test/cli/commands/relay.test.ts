@@ -3,6 +3,7 @@ import type { RelayApi } from '../../../cli/admin-relay-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../../cli/admin-socket.ts';
 import { NO_RELAY } from '../../../cli/agent/no-relay.ts';
 import { renderRelay } from '../../../cli/relay-text.ts';
+import { fakeAttachments } from '../fake-attachments.ts';
 import { FakeCli } from '../fake-context.ts';
 import { fakeL2 } from '../fake-l2.ts';
 import { fakeRelay, SESSIONS } from '../fake-relay.ts';
@@ -22,7 +23,13 @@ async function agent(name: string, relay: RelayApi): Promise<void> {
   const never = () => Promise.reject(new Error('not asked for'));
   const api = { status: never, rekey: never, reload: never, plan: never, down: () => undefined };
   const info = { interface: name, pid: process.pid, version: '0' };
-  sockets.push(await openAdminSocket({ info, api: { ...api, l2: fakeL2(), relay }, dir: cli.runDir }));
+  sockets.push(
+    await openAdminSocket({
+      info,
+      api: { ...api, l2: fakeL2(), relay, attachments: fakeAttachments() },
+      dir: cli.runDir,
+    }),
+  );
 }
 
 describe('icx relay list', () => {

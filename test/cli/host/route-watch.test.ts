@@ -17,6 +17,8 @@ describe('isUnderlayChange()', () => {
     ['[ROUTE]multicast ff00::/8 dev eth0 table local proto kernel metric 256 pref medium', false],
     ['[ADDR]2: eth0    inet 10.4.0.1/24 scope global eth0', true],
     ['[ADDR]Deleted 7: icx0    inet 10.77.0.1/24 scope global icx0', false],
+    ['[ROUTE]10.1.0.5 dev icx0123456789a scope link', false],
+    ['[LINK]Deleted 9: icx0123456789a@if2: <BROADCAST,MULTICAST> mtu 1392', false],
     ['[LINK]2: eth0@if3: <BROADCAST,MULTICAST,UP> mtu 1500', true],
     ['[LINK]Deleted 7: icx0: <POINTOPOINT> mtu 1424', false],
     ['    link/ether 02:00:00:00:00:01', false],
