@@ -2,7 +2,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 const NETWORK = ['interface', 'vni'] as const;
+const QUEUE = [...NETWORK, 'queue', 'direction'] as const;
 const PEER = [...NETWORK, 'peer'] as const;
+const ANNOUNCED = [...PEER, 'state'] as const;
 const SA = [...PEER, 'direction', 'lane'] as const;
 
 /** From a LAN's handshake to the 10 s that one may take. */
@@ -32,11 +34,7 @@ export function defineMetrics(registry: Registry) {
     ),
     drops: counter('icx_drops_total', 'Packets dropped, by reason.', [...NETWORK, 'direction', 'reason']),
     keepalives: counter('icx_keepalives_total', 'Data-plane keepalives.', [...NETWORK, 'direction']),
-    queuePackets: counter('icx_queue_packets_total', 'Inner packets by worker queue.', [
-      ...NETWORK,
-      'queue',
-      'direction',
-    ]),
+    queuePackets: counter('icx_queue_packets_total', 'Inner packets by worker queue.', QUEUE),
     rekeys: counter('icx_rekeys_total', 'Rekeys that ended.', [...NETWORK, 'trigger', 'result']),
     rekeyLost: counter('icx_rekey_lost_packets_total', 'Packets that rekeys lost.', NETWORK),
     handshakeDuration: new Histogram({
@@ -59,6 +57,7 @@ export function defineMetrics(registry: Registry) {
     ),
     rtt: gauge('icx_peer_rtt_seconds', 'Round-trip time of the control connection.', PEER),
     pathMtu: gauge('icx_peer_path_mtu_bytes', 'Largest inner packet that the path to the peer takes.', PEER),
+    announcedRoutes: gauge('icx_peer_announced_routes', 'Announced prefixes of the peer.', ANNOUNCED),
     saAge: gauge('icx_sa_age_seconds', 'Age of the youngest SA of a lane and direction.', SA),
     saBudget: gauge('icx_sa_budget_used_ratio', 'Share of the AEAD budget that a send SA has used.', SA),
     startTime: gauge('icx_start_time_seconds', 'Unix time of the start of the agent.', NETWORK),

@@ -36,6 +36,8 @@ export interface PeerSnapshot {
   readonly lastRxAtMs: number | null;
   readonly rttSeconds: number | null;
   readonly pathMtuBytes: number | null;
+  /** Announced prefixes that are in use, and those that are not. */
+  readonly announcedRoutes: { readonly accepted: number; readonly refused: number };
   /** Of several SAs of one lane and direction the youngest is exported. */
   readonly sas: readonly SaSnapshot[];
 }

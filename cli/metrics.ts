@@ -131,7 +131,7 @@ export class Metrics {
   #fillPeers(peers: readonly PeerSnapshot[]): void {
     const m = this.#metrics;
     const all = [m.rxPackets, m.rxBytes, m.txPackets, m.txBytes, m.peerUp, m.lastHandshake, m.lastRx];
-    for (const metric of [...all, m.rtt, m.pathMtu, m.saAge, m.saBudget]) metric.reset();
+    for (const metric of [...all, m.rtt, m.pathMtu, m.announcedRoutes, m.saAge, m.saBudget]) metric.reset();
     for (const peer of peers) this.#fillPeer(peer);
   }
 
@@ -148,6 +148,9 @@ export class Metrics {
     if (peer.lastRxAtMs !== null) m.lastRx.set(labels, peer.lastRxAtMs / 1000);
     if (peer.rttSeconds !== null) m.rtt.set(labels, peer.rttSeconds);
     if (peer.pathMtuBytes !== null) m.pathMtu.set(labels, peer.pathMtuBytes);
+    for (const state of ['accepted', 'refused'] as const) {
+      m.announcedRoutes.set({ ...labels, state }, peer.announcedRoutes[state]);
+    }
     // Oldest first: a set() of a younger SA replaces it.
     for (const sa of [...peer.sas].sort((a, b) => b.ageSeconds - a.ageSeconds)) {
       const saLabels = { ...labels, direction: sa.direction, lane: String(sa.lane) };

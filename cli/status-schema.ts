@@ -31,6 +31,11 @@ const PEER = z.object({
   state: z.enum(PEER_STATE).describe('waiting: for the next attempt, or for the peer to dial us'),
   endpoint: z.string().nullable().describe('underlay address and port that frames are sent to'),
   allowed_ips: z.array(z.string()),
+  // Agents that ran before an update don't say.
+  announced_ips: z
+    .array(z.string())
+    .optional()
+    .describe('prefixes that the peer announces and that count as its allowed_ips'),
   hybrid: z.boolean().nullable().describe('ML-KEM-768 in the last handshake; null before the first'),
   suite: z.string(),
   handshake: HANDSHAKE.nullable().describe('the last one that completed'),

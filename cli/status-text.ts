@@ -106,12 +106,22 @@ function peerLines(peer: PeerStatus, c: Colors): string[] {
       ['state', why === null ? state : `${state} (${printable(why)})`],
       ['endpoint', peer.endpoint ?? '(not known yet)'],
       ['allowed ips', peer.allowed_ips.join(', ') || '(none)'],
+      ['announced ips', announced(peer)],
       ['latest handshake', handshake(peer)],
       ['transfer', `${formatBytes(transfer.rx_bytes)} received, ${formatBytes(transfer.tx_bytes)} sent`],
       ['path', path(peer)],
     ]),
     ...saLines(peer, c),
   ];
+}
+
+/** Of containers there may be thousands. */
+const MAX_ANNOUNCED = 16;
+
+function announced({ announced_ips: prefixes = [] }: PeerStatus): string | null {
+  if (prefixes.length === 0) return null;
+  const more = prefixes.length - MAX_ANNOUNCED;
+  return `${prefixes.slice(0, MAX_ANNOUNCED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** Why a peer is not up. */

@@ -4,6 +4,7 @@
 import type { Suite } from '../dataplane/contract.ts';
 import type { RekeyTrigger } from './record/message.ts';
 import type { RekeyResult } from './rekey/rotator.ts';
+import type { IpPrefix } from './routes/ip-prefix.ts';
 
 /** A configured peer in one network; who is in several is several of these, one a VNI. */
 export interface ControlPeer {
@@ -73,6 +74,11 @@ export interface PeerEvents {
   onRekeyResult?(peer: ControlPeer, result: RekeyResult): void;
   /** The peer says what its path to us takes, in bytes of inner packet. */
   onPeerMtu?(peer: ControlPeer, mtuBytes: number): void;
+  /**
+   * The peer announces these inner addresses, all that it does now. They stay while no connection
+   * stands; when the peer is removed there are none.
+   */
+  onRoutes?(peer: ControlPeer, prefixes: readonly IpPrefix[]): void;
 }
 
 /** As pino has it. */

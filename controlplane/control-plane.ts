@@ -3,6 +3,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DataPlane, Suite } from '../dataplane/contract.ts';
+import { atMost } from './at-most.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Admission } from './connect/admission.ts';
 import { Reception } from './connect/reception.ts';
@@ -17,8 +18,10 @@ import { PeerSas } from './rekey/peer-sas.ts';
 import { lifetimes } from './rekey/rekey.ts';
 import type { RekeyResult } from './rekey/rotator.ts';
 import { SpiAllocator } from './rekey/spi.ts';
+import { type IpPrefix, type RouteSet, routeSet } from './routes/ip-prefix.ts';
 import type { ControlTransport, TransportOptions } from './transport/transport.ts';
-import { Tunnel, type TunnelHost } from './tunnel.ts';
+import { Tunnel } from './tunnel.ts';
+import type { TunnelHost } from './tunnel-host.ts';
 
 export interface ControlPlaneOptions {
   /** Stays the caller's, who may overwrite it after {@link ControlPlane.close}. */
@@ -50,6 +53,7 @@ export type RekeyOutcome = { readonly peer: string; readonly vni: number } & (
 /** Time that goodbyes may take, and closing the transport, in ms. */
 const GOODBYE_MS = 250;
 const TRANSPORT_CLOSE_MS = 250;
+const NO_ROUTES: RouteSet = new Map();
 /** Least time between two log lines about callers that were turned away, in ms. */
 const REFUSED_LOG_MS = 10_000;
 
@@ -66,6 +70,8 @@ export class ControlPlane {
    * to replays.
    */
   readonly #lastTimestamps = new Map<string, Uint8Array>();
+  /** By VNI: what is behind this host. */
+  readonly #announced = new Map<number, RouteSet>();
   readonly #reception: Reception;
   #host: TunnelHost | null = null;
   #refused = 0;
@@ -143,6 +149,7 @@ export class ControlPlane {
     const { lastTimestamp } = tunnel.context;
     if (lastTimestamp !== null) this.#lastTimestamps.set(memberName(tunnel.peer), lastTimestamp);
     void tunnel.close('peer removed from the configuration');
+    tunnel.routes.forget();
     await tunnel.sas.remove();
   }
 
@@ -178,6 +185,16 @@ export class ControlPlane {
     this.#tunnels.get(slot)?.sendPath(mtuBytes);
   }
 
+  /**
+   * Tells every peer of a network, now and whenever it connects, what is behind this host: only these.
+   *
+   * @throws {RangeError} for more than MAX_ROUTES, with nothing done.
+   */
+  announce(vni: number, prefixes: Iterable<IpPrefix>): void {
+    this.#announced.set(vni, routeSet(prefixes));
+    for (const { peer, routes } of this.#all) if (peer.vni === vni) routes.changed();
+  }
+
   /** The host's addresses or routes changed: peers that are not connected are dialled at once. */
   networkChanged(): void {
     for (const tunnel of this.#tunnels.values()) tunnel.hurry();
@@ -198,9 +215,9 @@ export class ControlPlane {
     this.#closed = true;
     const tunnels = this.#all;
     const goodbyes = tunnels.map((tunnel) => tunnel.close('shutting down'));
-    await this.#atMost(GOODBYE_MS, Promise.all(goodbyes));
+    await atMost(this.#clock, GOODBYE_MS, Promise.all(goodbyes));
     for (const tunnel of tunnels) tunnel.sas.dispose();
-    if (this.#host !== null) await this.#atMost(TRANSPORT_CLOSE_MS, this.#host.transport.close());
+    if (this.#host !== null) await atMost(this.#clock, TRANSPORT_CLOSE_MS, this.#host.transport.close());
   }
 
   #makeHost(transport: ControlTransport): TunnelHost {
@@ -216,6 +233,7 @@ export class ControlPlane {
       timestamp: () => this.#timestamps.now(),
       resolveHost,
       isOverlayAddress,
+      announced: (vni) => this.#announced.get(vni) ?? NO_ROUTES,
     };
   }
 
@@ -269,18 +287,6 @@ export class ControlPlane {
     this.#options.log.warn({ source, reason, callers: this.#refused }, 'callers turned away');
     this.#refused = 0;
     this.#refusedLoggedAtMs = nowMs;
-  }
-
-  /** Waits for a promise, but not longer; its failure does not matter any more. */
-  #atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(limitMs, resolve);
-      const done = (): void => {
-        timer.cancel();
-        resolve();
-      };
-      work.then(done, done);
-    });
   }
 }
 

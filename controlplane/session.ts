@@ -5,33 +5,18 @@ import type { Timer } from './clock.ts';
 import { DEAD_AFTER_MS, Liveness } from './connect/liveness.ts';
 import { ControlError, reasonOf } from './control-error.ts';
 import type { Initiation } from './handshake/handshake.ts';
-import { HandshakeError } from './handshake/handshake-error.ts';
 import type { HandshakeSecrets } from './handshake/handshake-secrets.ts';
 import { REFUSED } from './handshake/refusal-words.ts';
 import type { Identity } from './identity.ts';
 import type { ControlMessage, RekeyTrigger } from './record/message.ts';
-import {
-  type ControlRecord,
-  decodeRefusal,
-  encodeRefusal,
-  RecordError,
-  RecordKind,
-} from './record/record.ts';
+import { type ControlRecord, decodeRefusal, encodeRefusal, RecordKind } from './record/record.ts';
 import type { RecordStream } from './record/record-stream.ts';
+import type { RoutesMessage } from './record/routes-message.ts';
 import { SealedChannel } from './record/sealed-channel.ts';
 import type { PeerContext } from './rekey/peer-context.ts';
 import { type RekeyResult, Rotator } from './rekey/rotator.ts';
 import { Role } from './rekey/spi.ts';
-
-/** How a session ended. */
-export interface SessionEnd {
-  /** In words for the operator. */
-  readonly reason: string;
-  /** Whether the peer said goodbye: it keeps no SAs. */
-  readonly goodbye: boolean;
-  /** Why a rekey was under way that did not come about; null when none was. */
-  readonly failed: RekeyTrigger | null;
-}
+import { type SessionEnd, wordsForPeer } from './session-end.ts';
 
 /** What a session tells its tunnel. */
 export interface SessionEvents {
@@ -43,6 +28,8 @@ export interface SessionEvents {
   onResult(session: Session, result: RekeyResult): void;
   /** The peer says what its path takes, in bytes of inner packet. */
   onPath(session: Session, mtuBytes: number): void;
+  /** The peer says what is behind it. @throws {ControlError} when the connection has to be closed. */
+  onRoutes(session: Session, message: RoutesMessage): void;
   onEnd(session: Session, end: SessionEnd): void;
 }
 
@@ -55,6 +42,8 @@ export interface SessionOptions {
   timestamp(): Uint8Array;
 }
 
+/** Bytes that may wait for the peer when more routes are sent; less than ends the connection. */
+const MAX_QUEUED_BEFORE_ROUTES = 16_384;
 /** Time to read the end's reason from a transport that reports it apart, in ms. */
 const REASON_WAIT_MS = 100;
 
@@ -151,6 +140,13 @@ export class Session {
     this.#send({ type: 'path', mtuBytes });
   }
 
+  /** Tells the peer what is behind us. @returns false, with nothing sent, while it has enough to read. */
+  sendRoutes(message: RoutesMessage): boolean {
+    if (this.#options.stream.queued > MAX_QUEUED_BEFORE_ROUTES) return false;
+    this.#send(message);
+    return true;
+  }
+
   /** Another connection took over: negotiate nothing more here, but stay until that one stands. */
   supersede(): void {
     this.#rotator.stop(closed('replaced by another connection'));
@@ -210,6 +206,9 @@ export class Session {
       case 'path':
         this.#options.events.onPath(this, message.mtuBytes);
         return;
+      case 'routes':
+        this.#options.events.onRoutes(this, message);
+        return;
       case 'goodbye':
         this.#options.stream.close('goodbye');
         this.#end(`peer said goodbye: ${message.reason}`, { goodbye: true });
@@ -263,16 +262,10 @@ export class Session {
   /** Ends the session because of what came, telling an authenticated peer why. */
   #refuse(error: unknown): void {
     if (this.#ended) return;
-    const words = this.#wordsForPeer(error);
+    const words = wordsForPeer(error, this.#authenticatedAtMs !== null);
     if (words === null) this.#options.stream.close(REFUSED);
     else this.#options.stream.closeAfter(encodeRefusal(words, Math.max(0, this.generation)), words);
     this.#end(reasonOf(error), { cause: error });
-  }
-
-  #wordsForPeer(error: unknown): string | null {
-    if (error instanceof HandshakeError) return error.refusal;
-    if (error instanceof RecordError && error.code === 'ERR_ICX_RECORD_VERSION') return error.message;
-    return this.#authenticatedAtMs === null ? null : reasonOf(error);
   }
 
   #end(reason: string, how: { readonly goodbye?: boolean; readonly cause?: unknown } = {}): void {

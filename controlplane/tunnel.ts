@@ -2,14 +2,13 @@
  * One peer in one network: keeps a control connection to it, settles which of several stays, has its
  * SAs replaced in time.
  */
-import type { Clock } from './clock.ts';
 import { Contenders } from './connect/contenders.ts';
 import { Dialler } from './connect/dialler.ts';
 import { ControlError } from './control-error.ts';
-import type { ControlLog, ControlPeer, PeerEvents, PeerState, PeerStatus } from './control-peer.ts';
+import type { ControlPeer, PeerState, PeerStatus } from './control-peer.ts';
 import type { Initiation } from './handshake/handshake.ts';
 import { refusalWords } from './handshake/refusal-words.ts';
-import { comparePublicKeys, type Identity } from './identity.ts';
+import { comparePublicKeys } from './identity.ts';
 import type { RekeyTrigger } from './record/message.ts';
 import { RecordStream } from './record/record-stream.ts';
 import type { PeerContext } from './rekey/peer-context.ts';
@@ -18,22 +17,11 @@ import { lifetimes } from './rekey/rekey.ts';
 import { RekeySchedule } from './rekey/rekey-schedule.ts';
 import type { RekeyResult } from './rekey/rotator.ts';
 import type { SaSet } from './rekey/sa-ledger.ts';
-import { Session, type SessionEnd } from './session.ts';
-import type { ControlTransport } from './transport/transport.ts';
-
-/** What all tunnels of an agent share. */
-export interface TunnelHost {
-  readonly identity: Identity;
-  readonly transport: ControlTransport;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly rekeyIntervalMs: number;
-  readonly events: PeerEvents;
-  readonly log: ControlLog;
-  timestamp(): Uint8Array;
-  resolveHost(name: string): Promise<readonly string[]>;
-  isOverlayAddress(address: string): boolean;
-}
+import { RouteInbox } from './routes/route-inbox.ts';
+import { TunnelRoutes } from './routes/tunnel-routes.ts';
+import { Session } from './session.ts';
+import type { SessionEnd } from './session-end.ts';
+import type { TunnelHost } from './tunnel-host.ts';
 
 /** A connection that stood this long was a good one: the next may be made without a pause. */
 const LASTED_MS = 10_000;
@@ -41,6 +29,7 @@ const LASTED_MS = 10_000;
 export class Tunnel {
   readonly sas: PeerSas;
   readonly context: PeerContext;
+  readonly routes: TunnelRoutes;
   readonly #host: TunnelHost;
   readonly #dialler: Dialler;
   readonly #contenders: Contenders;
@@ -60,6 +49,11 @@ export class Tunnel {
     this.context = context;
     this.sas = context.sas;
     this.#sinceMs = host.clock.nowMs();
+    this.routes = new TunnelRoutes({
+      clock: host.clock,
+      wanted: () => host.announced(peer.vni),
+      onReceived: (prefixes) => host.events.onRoutes?.(this.#peer, prefixes),
+    });
     const lower = comparePublicKeys(host.identity.publicKey, peer.publicKey) < 0;
     this.#contenders = new Contenders(lower);
     this.#dialler = new Dialler({
@@ -146,6 +140,7 @@ export class Tunnel {
     this.#closed = true;
     this.#dialler.stop();
     this.#schedule?.stop();
+    this.routes.stop();
     const sessions = this.#contenders.all();
     for (const session of sessions) session.goodbye(reason);
     await Promise.all(sessions.map((session) => session.gone));
@@ -178,6 +173,7 @@ export class Tunnel {
   }
 
   #open(stream: RecordStream, initiation: Initiation | null, settled: () => void): void {
+    const inbox = new RouteInbox();
     const session = new Session({
       stream,
       identity: this.#host.identity,
@@ -189,6 +185,10 @@ export class Tunnel {
         onPath: (_, mtuBytes) => {
           this.#peerMtuBytes = mtuBytes;
           this.#host.events.onPeerMtu?.(this.#peer, mtuBytes);
+        },
+        onRoutes: (from, message) => {
+          // What a connection that was replaced still tells is older than what its successor does.
+          if (from === this.#contenders.current) this.routes.receive(inbox, message);
         },
         onResult: (_, result) => {
           this.#lastRekey = result;
@@ -225,6 +225,7 @@ export class Tunnel {
     else log[trigger === 'operator' ? 'info' : 'debug'](fields, 'SAs replaced');
     if (generation === 0) {
       this.#contenders.confirmed();
+      this.routes.connected(session);
       this.#schedule?.stop();
       this.#schedule = new RekeySchedule({
         sas: this.sas,
@@ -252,6 +253,7 @@ export class Tunnel {
   #lost(session: Session, end: SessionEnd): void {
     const { clock, events } = this.#host;
     this.#schedule?.stop();
+    this.routes.disconnected();
     this.#note(end.reason);
     if (end.failed !== null && (end.failed !== 'reconnect' || this.#handshake !== null)) {
       events.onRekey?.(this.#peer, end.failed, 'failed');

@@ -9,14 +9,14 @@ export interface ReachablePeer {
   readonly controlPort: number;
 }
 
-/** @param dataPorts UDP source ports of the data plane. */
+/** Without announced routes. @param dataPorts UDP source ports of the data plane. */
 export function interfacePlan(
   own: InterfaceConfig,
   network: NetworkConfig,
   mtuBytes: number,
   dataPorts: readonly number[],
   reachable: readonly ReachablePeer[],
-): InterfacePlan {
+): Omit<InterfacePlan, 'announced'> {
   return {
     mac: network.mode === 'l2' ? interfaceMac(own.publicKey, network.vni) : null,
     addresses: network.addresses,
@@ -34,7 +34,8 @@ export function interfacePlan(
 
 /** Whether the interface carries IPv6, which the kernel refuses below its minimum MTU: every Ethernet does. */
 export function carriesIpv6(network: NetworkConfig): boolean {
-  const inner = [...network.addresses, ...routesOf(network), ...guestAddresses(network)];
+  const accepted = network.routes ? network.peers.flatMap((peer) => peer.acceptRoutes) : [];
+  const inner = [...network.addresses, ...routesOf(network), ...accepted, ...guestAddresses(network)];
   return network.mode === 'l2' || inner.some((prefix) => prefix.includes(':'));
 }
 

@@ -35,7 +35,7 @@ export function buildMetrics(
 }
 
 function peerSnapshot(reading: PeerReading): PeerSnapshot {
-  const { config, control, progress, pathMtuBytes, network, vni } = reading;
+  const { config, control, progress, pathMtuBytes, network, vni, announced } = reading;
   const budget = new Map(progress.txSas.map((sa) => [sa.spi, sa.budgetUsed]));
   const sas: SaSnapshot[] = [
     ...(control?.rx ?? []).map((sa) => ({
@@ -64,6 +64,7 @@ function peerSnapshot(reading: PeerReading): PeerSnapshot {
     lastRxAtMs: progress.lastRxAtMs > 0 ? progress.lastRxAtMs : null,
     rttSeconds: control === undefined || control.rttMs === null ? null : control.rttMs / 1_000,
     pathMtuBytes,
+    announcedRoutes: { accepted: announced.accepted.length, refused: announced.refused },
     sas,
   };
 }

@@ -51,12 +51,26 @@ export class OverlayHost {
 
   /** Gives every interface what it is to have. @param dataPorts UDP source ports of the data plane. @throws {IpError} */
   async apply(own: InterfaceConfig, dataPorts: readonly number[]): Promise<void> {
-    const { networks, peers, underlay } = this.#options;
+    const { networks, peers, underlay, log } = this.#options;
     const reachable = peers.entries().flatMap(({ slot, config: { controlPort } }) => {
       const endpoint = underlay.endpoint(slot);
       return endpoint === null ? [] : [{ address: endpoint.address, controlPort }];
     });
-    for (const network of networks()) await network.applyToHost(own, dataPorts, reachable);
+    for (const network of networks()) {
+      for (const problem of await network.applyToHost(own, dataPorts, reachable)) log.warn(problem);
+    }
+  }
+
+  /** @param aead Implementation that seals and opens. */
+  logStart(aead: string): void {
+    const { networks, log } = this.#options;
+    for (const network of networks()) {
+      for (const warning of network.warnings()) log.warn(warning);
+      const { mtuBytes: mtu, reason } = network.mtu;
+      const { name, mode, device } = network.config;
+      const what = device ? 'interface is up' : 'network is up';
+      log.info({ network: name, vni: network.vni, mode, mtu, reason, aead }, what);
+    }
   }
 
   /** Takes back all of it before it returns: fit for exit handlers. */

@@ -5,12 +5,14 @@ import { FRAME_HEADER_LEN, type NetworkOptions } from '../../dataplane/worker/po
 import { CliError, Exit } from '../cli-error.ts';
 import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
 import { HostInterface } from '../host/interface.ts';
+import { AnnouncedRoutes } from './announced-routes.ts';
 import type { Endpoints } from './endpoints.ts';
 import { carriesIpv6, interfacePlan, type ReachablePeer } from './interface-plan.ts';
 import { NetworkPorts } from './network-ports.ts';
 import { NetworkSwitch } from './network-switch.ts';
-import { commonRoutes, peerSpec, routesOf } from './peer-specs.ts';
+import { commonRoutes, peerSpec, routePairs } from './peer-specs.ts';
 import type { PeerEntry, PeerTable } from './peer-table.ts';
+import { RoutePolicy } from './route-policy.ts';
 import type { MeasuredMtu, NetworkNeeds } from './underlay.ts';
 
 const UNMEASURED: MeasuredMtu = { mtuBytes: 1_280, fragment: false, reason: '', byPeer: new Map() };
@@ -18,6 +20,8 @@ const UNMEASURED: MeasuredMtu = { mtuBytes: 1_280, fragment: false, reason: '', 
 export class OverlayNetwork {
   readonly vni: number;
   mtu = UNMEASURED;
+  /** What peers announce; their specs and the interface have what is taken. */
+  readonly announced: AnnouncedRoutes;
   #config: NetworkConfig;
   readonly #host: HostInterface | null;
   readonly #ports = new NetworkPorts();
@@ -26,6 +30,7 @@ export class OverlayNetwork {
   constructor(config: NetworkConfig) {
     this.vni = config.vni;
     this.#config = config;
+    this.announced = new AnnouncedRoutes(new RoutePolicy(config, config.announce));
     this.#host = config.device ? new HostInterface(config.name) : null;
   }
 
@@ -68,14 +73,19 @@ export class OverlayNetwork {
     return peers.of(this.vni).map((entry) => {
       const spec = this.spec(entry, endpoints);
       const changed = next?.peers.find((peer) => sameKey(peer.publicKey, entry.config.publicKey));
-      return changed === undefined ? spec : { ...spec, routes: commonRoutes(spec.routes, routesOf(changed)) };
+      if (changed === undefined) return spec;
+      return { ...spec, routes: commonRoutes(spec.routes, this.#routes({ ...entry, config: changed })) };
     });
   }
 
   spec(entry: PeerEntry, endpoints: Endpoints): PeerSpec {
     const spec = peerSpec(entry, endpoints.get(entry.slot), this.mtu, this.headerLen);
     // A switch asks no routes: those of the config are for the host's kernel.
-    return this.#config.mode === 'l2' ? { ...spec, routes: [] } : spec;
+    return { ...spec, routes: this.#config.mode === 'l2' ? [] : this.#routes(entry) };
+  }
+
+  #routes({ slot, config }: PeerEntry): PeerSpec['routes'] {
+    return routePairs([...config.allowedIps, ...this.announced.accepted(slot)], config.localIps);
   }
 
   /** Removes the ports that `next` has otherwise, or has not. @throws {Error} with a stable `code`. */
@@ -91,13 +101,15 @@ export class OverlayNetwork {
     if (own?.switch) await this.#switch.apply(own.switch, this.#config, peers.of(this.vni));
   }
 
-  /** Gives the interface its addresses and routes. @throws {IpError} */
+  /** Gives the interface its addresses and routes. @returns As `HostInterface.apply()`. @throws {IpError} */
   async applyToHost(
     own: InterfaceConfig,
     dataPorts: readonly number[],
     reachable: readonly ReachablePeer[],
-  ): Promise<void> {
-    await this.#host?.apply(interfacePlan(own, this.#config, this.mtu.mtuBytes, dataPorts, reachable));
+  ): Promise<string[]> {
+    const plan = interfacePlan(own, this.#config, this.mtu.mtuBytes, dataPorts, reachable);
+    const announced = this.#config.routes ? this.announced.all() : [];
+    return (await this.#host?.apply({ ...plan, announced })) ?? [];
   }
 
   /** What the operator should change on this host, one line each. */

@@ -2,21 +2,23 @@
 import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ControlPlane } from '../../controlplane/control-plane.ts';
-import { openTransport } from '../../controlplane/transport/select.ts';
-import { type Endpoint, Suite } from '../../dataplane/contract.ts';
+import type { Endpoint } from '../../dataplane/contract.ts';
 import { WorkerPool } from '../../dataplane/worker/pool.ts';
 import type { Config, NetworkConfig, PeerConfig } from '../config/types.ts';
 import { removeStaleRules } from '../host/interface.ts';
 import { watchUnderlay } from '../host/route-watch.ts';
 import type { AgentService } from './agent-service.ts';
+import { controlSettings } from './control-settings.ts';
 import { Endpoints } from './endpoints.ts';
 import { isOverlayAddress } from './overlay-address.ts';
 import { OverlayHost } from './overlay-host.ts';
 import { interfaceLost, OverlayNetwork } from './overlay-network.ts';
+import { OverlayRoutes } from './overlay-routes.ts';
 import { PeerObserver } from './peer-observer.ts';
 import { controlPeer } from './peer-specs.ts';
 import { PeerTable } from './peer-table.ts';
 import { queueCount } from './queue-count.ts';
+import { Refresher } from './refresher.ts';
 import { hostResolver } from './resolve-host.ts';
 import { Underlay } from './underlay.ts';
 import type { UndoStack } from './undo-stack.ts';
@@ -34,10 +36,8 @@ export class Overlay {
   readonly #resolve: (host: string) => Promise<string[]>;
   #pool: WorkerPool | null = null;
   #control: ControlPlane | null = null;
-  /** Refreshes of the interfaces, one at a time. */
-  #refreshing: Promise<void> = Promise.resolve();
-  /** Whether a refresh waits that will see every change until it starts. */
-  #refreshWaits = false;
+  readonly #routes: OverlayRoutes;
+  readonly #refresher: Refresher;
 
   private constructor(service: AgentService) {
     const { interface: own, networks } = service.config;
@@ -53,6 +53,18 @@ export class Overlay {
       peers: this.peers,
       underlay: this.#underlay,
       log: service.log,
+    });
+    this.#refresher = new Refresher(
+      { measure: () => this.#remeasure(), routes: () => this.#applyToHost() },
+      ({ message: reason }) => service.log.error({ reason }, 'cannot follow a change of the underlay'),
+    );
+    this.#routes = new OverlayRoutes({
+      network: (vni) => this.#networks.get(vni),
+      peers: this.peers,
+      pool: () => this.pool,
+      control: () => this.#control,
+      log: service.log,
+      onChange: () => this.#refresher.soon('routes'),
     });
   }
 
@@ -96,6 +108,11 @@ export class Overlay {
     return network;
   }
 
+  /** Tells peers what is behind this host, besides what the config announces. @see OverlayRoutes.announce */
+  announce(vni: number, prefixes: readonly string[]): void {
+    this.#routes.announce(vni, prefixes);
+  }
+
   /**
    * Makes `next` the config in force: peers that it does not change keep their SAs.
    *
@@ -112,18 +129,27 @@ export class Overlay {
       if (!this.#networks.has(config.vni)) await this.#addNetwork(config);
       await this.#applyNetwork(config);
     }
-    await this.#refresh();
+    await this.#refresher.now('measure');
   }
 
   async #applyNetwork(config: NetworkConfig): Promise<void> {
     const network = this.network(config.vni);
+    this.#routes.hold(network, config);
+    try {
+      await this.#applyPeers(network, config);
+    } finally {
+      this.#routes.follow(network);
+    }
+    await network.applyPorts(this.pool, this.peers);
+  }
+
+  async #applyPeers(network: OverlayNetwork, config: NetworkConfig): Promise<void> {
     const kept = new Set(config.peers.map((peer) => this.peers.find(config.vni, peer.publicKey)?.slot));
     for (const { slot } of this.peers.of(config.vni)) if (!kept.has(slot)) await this.#removePeer(slot);
     // A route that moves between peers is taken from the one before the other gets it.
     await this.pool.setPeers(network.specs(this.peers, this.#endpoints, config));
     network.config = config;
     for (const peer of config.peers) await this.#setPeer(network, peer);
-    await network.applyPorts(this.pool, this.peers);
   }
 
   async #addNetwork(config: NetworkConfig): Promise<void> {
@@ -138,6 +164,7 @@ export class Overlay {
     for (const problem of this.network(vni).removeSync()) this.#service.log.warn(problem);
     await this.pool.removeNetwork(vni);
     this.#networks.delete(vni);
+    this.#routes.forgetNetwork(vni);
   }
 
   async #openDataPlane(undo: UndoStack): Promise<void> {
@@ -162,7 +189,7 @@ export class Overlay {
       {
         onWorkerReplaced: (queue, reason) => this.#workerReplaced(queue, reason),
         onEndpoint: (slot, endpoint) => this.#endpointLearned(slot, endpoint),
-        onPathTooSmall: () => this.#remeasureSoon(),
+        onPathTooSmall: () => this.#refresher.soon('measure'),
         onInterfaceLost: (vni) => this.#service.fail(interfaceLost(this.network(vni).config.name)),
         onPortLost: (vni, port) =>
           log.warn(
@@ -178,20 +205,9 @@ export class Overlay {
     await this.#setAllPeers();
     undo.push('addresses and routes', () => this.#host.removeSync());
     process.once('exit', () => this.#host.removeSync());
-    await this.#host.apply(own, this.pool.sourcePorts);
+    await this.#applyToHost();
     for (const network of this.networks()) await network.applyPorts(this.pool, this.peers);
-    this.#logStart();
-  }
-
-  #logStart(): void {
-    const { log } = this.#service;
-    for (const network of this.networks()) {
-      for (const warning of network.warnings()) log.warn(warning);
-      const { mtuBytes: mtu, reason } = network.mtu;
-      const { name, mode, device } = network.config;
-      const what = device ? 'interface is up' : 'network is up';
-      log.info({ network: name, vni: network.vni, mode, mtu, reason, aead: this.pool.aead }, what);
-    }
+    this.#host.logStart(this.pool.aead);
   }
 
   async #openControlPlane(undo: UndoStack): Promise<void> {
@@ -200,19 +216,16 @@ export class Overlay {
     this.#control = await ControlPlane.start({
       identity,
       peers: this.peers.entries().map(controlPeer),
-      suite: own.suite === 'aes-256-gcm' ? Suite.aes256Gcm : Suite.aes128Gcm,
-      rekeyIntervalMs: own.rekeyIntervalMs,
-      listen: own.listen,
-      controlPort: own.controlPort,
+      ...controlSettings(own),
       dataPlane: this.pool,
-      openTransport: (options) => openTransport(own.controlTransport, options),
       resolveHost: (host) => this.#resolveForDial(host),
       isOverlayAddress: (address) =>
         this.networks().some(({ config }) => isOverlayAddress(config.addresses, address)),
       log,
-      events: this.observer.events,
+      events: { ...this.observer.events, onRoutes: (...told) => this.#routes.received(...told) },
     });
     undo.push('control connections', () => this.control.close());
+    for (const network of this.networks()) this.#routes.follow(network);
     log.info({ carrier: this.control.carrier, port: own.controlPort }, 'control plane is up');
   }
 
@@ -224,6 +237,7 @@ export class Overlay {
   async #removePeer(slot: number): Promise<void> {
     await this.control.removePeer(slot);
     await this.pool.removePeer(slot);
+    this.#routes.forget(slot);
     this.peers.removeSlot(slot);
     this.#endpoints.forget(slot);
     this.#underlay.setEndpoint(slot, null);
@@ -246,7 +260,7 @@ export class Overlay {
     const addresses = await this.#resolve(host);
     const moved = this.#endpoints.noteResolved(host, addresses, this.peers.entries());
     for (const { slot } of moved) this.#underlay.setEndpoint(slot, this.#endpoints.get(slot));
-    if (moved.length > 0) this.#remeasureSoon();
+    if (moved.length > 0) this.#refresher.soon('measure');
     return addresses;
   }
 
@@ -254,50 +268,35 @@ export class Overlay {
     if (!this.#underlay.setEndpoint(slot, endpoint)) return;
     this.observer.endpointLearned(this.peers.nameOf(slot), endpoint);
     this.#control?.peerMoved(slot);
-    this.#remeasureSoon();
+    this.#refresher.soon('measure');
   }
 
   /** Our address may be another: an authenticated frame teaches it to peers that only send to us. */
   #hostMoved(): void {
     for (const { slot } of this.peers.entries()) this.pool.sendKeepalive(slot);
     this.#control?.networkChanged();
-    this.#remeasureSoon();
-  }
-
-  #remeasureSoon(): void {
-    if (this.#refreshWaits) return;
-    this.#refreshWaits = true;
-    const refreshed = this.#refresh(() => {
-      this.#refreshWaits = false;
-    });
-    refreshed.catch((error: Error) => {
-      this.#service.log.error({ reason: error.message }, 'cannot follow a change of the underlay');
-    });
-  }
-
-  /** @param onStart Called when its turn comes. */
-  #refresh(onStart = () => {}): Promise<void> {
-    const next = this.#refreshing.then(() => {
-      onStart();
-      return this.#remeasure();
-    });
-    this.#refreshing = next.catch(() => {});
-    return next;
+    this.#refresher.soon('measure');
   }
 
   async #remeasure(): Promise<void> {
     await this.#host.measure();
     this.pool.setFragmentation(this.#host.fragments);
     await this.#setAllPeers();
-    await this.#host.apply(this.#service.config.interface, this.pool.sourcePorts);
+    await this.#applyToHost();
     for (const { mtu } of this.networks()) {
       for (const [slot, mtuBytes] of mtu.byPeer) this.#control?.sendPath(slot, mtuBytes);
     }
+  }
+
+  #applyToHost(): Promise<void> {
+    return this.#host.apply(this.#service.config.interface, this.pool.sourcePorts);
   }
 
   /** Counters and windows died with the thread: every peer's SAs are agreed anew. */
   #workerReplaced(queue: number, reason: string): void {
     this.#service.log.error({ queue, reason }, 'a queue died and was replaced; rekeying all peers');
     this.#control?.rekey([], 'reconnect').catch(() => {});
+    // What its predecessor did not live to answer is told again.
+    this.#refresher.soon('measure');
   }
 }

@@ -9,10 +9,15 @@ import type { MeasuredMtu } from './underlay.ts';
 const MAX_SEALED_BYTES = 65_535;
 
 /** Every pair of allowed_ips (behind the peer) and local_ips (here) of the same family. */
-export function routesOf(peer: PeerConfig): PeerSpec['routes'] {
+export function routesOf({ allowedIps, localIps }: PeerConfig): PeerSpec['routes'] {
+  return routePairs(allowedIps, localIps);
+}
+
+/** As `routesOf`, for any prefixes behind a peer. */
+export function routePairs(behind: readonly string[], localIps: readonly string[]): PeerSpec['routes'] {
   const isV6 = (prefix: string): boolean => prefix.includes(':');
-  return peer.allowedIps.flatMap((dst) =>
-    peer.localIps.filter((src) => isV6(src) === isV6(dst)).map((src) => ({ dst, src })),
+  return behind.flatMap((dst) =>
+    localIps.filter((src) => isV6(src) === isV6(dst)).map((src) => ({ dst, src })),
   );
 }
 

@@ -66,6 +66,10 @@ export class PeerTable {
     return this.entries().filter((entry) => entry.vni === vni);
   }
 
+  bySlot(slot: number): PeerEntry | undefined {
+    return this.#bySlot.get(slot);
+  }
+
   nameOf(slot: number): string {
     return this.#bySlot.get(slot)?.config.name ?? `slot ${slot}`;
   }

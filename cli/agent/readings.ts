@@ -97,6 +97,7 @@ async function readPeers(overlay: Overlay): Promise<PeerReading[]> {
         control: states.get(slot),
         progress: await pool.progress(slot),
         pathMtuBytes: network.mtu.byPeer.get(slot) ?? null,
+        announced: network.announced.summary(slot),
       };
     }),
   );

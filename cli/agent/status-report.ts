@@ -45,6 +45,8 @@ export interface PeerReading {
   readonly control: ControlStatus | undefined;
   readonly progress: PeerProgress;
   readonly pathMtuBytes: number | null;
+  /** Announced prefixes that are in use, and how many are not. */
+  readonly announced: { readonly accepted: readonly string[]; readonly refused: number };
 }
 
 export function buildStatus(state: AgentState, peers: readonly PeerReading[], nowMs: number): Status {
@@ -139,6 +141,7 @@ function peerStatus(reading: PeerReading, nowMs: number): PeerStatus {
     state: control?.state ?? 'down',
     endpoint: progress.endpoint === null ? null : endpointText(progress.endpoint),
     allowed_ips: [...config.allowedIps],
+    announced_ips: [...reading.announced.accepted],
     hybrid: control?.hybrid ?? null,
     suite: control?.suite === Suite.aes256Gcm ? 'aes-256-gcm' : 'aes-128-gcm',
     handshake: handshakeStatus(control, nowMs),

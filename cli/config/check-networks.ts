@@ -96,11 +96,17 @@ function checkMtu(reader: ConfigReader, network: PlacedNetwork): void {
   const { addresses, device, mtu, peers, ports, routes } = network.config;
   if (mtu === 'auto' || mtu >= MIN_IPV6_MTU_BYTES) return;
   const routed = device && routes ? peers.flatMap((peer) => peer.allowedIps) : [];
+  const accepted = device && routes ? peers.flatMap((peer) => peer.acceptRoutes) : [];
   const guests = ports.flatMap((port) => (port.type === 'unix' ? port.addresses : []));
   const own = addresses.some(isIpv6) ? 'an IPv6 address' : undefined;
   const route = routed.find(isIpv6);
   const guest = guests.find(isIpv6);
-  const what = own ?? (route && `allowed_ips ${route}`) ?? (guest && `address ${guest} of a guest`);
+  const announced = accepted.find(isIpv6);
+  const what =
+    own ??
+    (route && `allowed_ips ${route}`) ??
+    (announced && `accept_routes ${announced}`) ??
+    (guest && `address ${guest} of a guest`);
   if (what === undefined) return;
   reader.report(
     [...network.path, 'mtu'],

@@ -1,4 +1,5 @@
 /** Checks what one value alone can't tell: contradictions between the parts of a config. */
+import { checkAnnouncements } from './check-announcements.ts';
 import { checkNetworks } from './check-networks.ts';
 import { checkPorts } from './check-ports.ts';
 import { checkExits, checkRelay } from './check-relay.ts';
@@ -26,6 +27,7 @@ export function checkConsistency(
   checkVxlan(reader, own, networks);
   for (const network of networks) {
     checkSwitch(reader, network);
+    checkAnnouncements(reader, network);
     checkRelay(reader, network);
   }
   checkExits(reader, peers, networks);

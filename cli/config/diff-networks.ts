@@ -6,8 +6,8 @@ import type { Config, NetworkConfig, PeerConfig, PortConfig, RelayConfig } from 
 
 /** A running network keeps these: its packets and its interface are made of them. */
 const FIXED_KEYS = ['vni', 'mode', 'device'] as const;
-const LIVE_KEYS = ['addresses', 'mtu', 'routes'] as const;
-const MEMBER_KEYS = ['allowedIps', 'localIps'] as const;
+const LIVE_KEYS = ['addresses', 'mtu', 'routes', 'announce'] as const;
+const MEMBER_KEYS = ['allowedIps', 'localIps', 'acceptRoutes'] as const;
 /** Keys of the file that the types call otherwise. */
 const WRITTEN: Readonly<Record<string, string>> = { device: 'interface' };
 
@@ -106,7 +106,9 @@ function diffNetwork(
     }),
   ];
   return [
-    ...(only ? own('mode', true) : FIXED_KEYS.flatMap((key) => own(key, true))),
+    ...(only
+      ? [...own('mode', true), ...own('announce', false)]
+      : FIXED_KEYS.flatMap((key) => own(key, true))),
     ...(only ? [] : LIVE_KEYS.flatMap((key) => own(key, false))),
     ...(only ? [] : diffMembers(before.peers, after.peers, named)),
     ...inside.map((found) => ({ ...found, needs_restart: waits })),

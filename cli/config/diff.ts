@@ -26,7 +26,7 @@ const TOLD_OF_NETWORKS: ReadonlySet<keyof InterfaceConfig> = new Set([
   'mtu',
   'routes',
 ]);
-const TOLD_OF_MEMBERS: ReadonlySet<keyof PeerConfig> = new Set(['allowedIps', 'localIps']);
+const TOLD_OF_MEMBERS: ReadonlySet<keyof PeerConfig> = new Set(['allowedIps', 'localIps', 'acceptRoutes']);
 
 /**
  * What turns `before` into `after`. Peers are matched by public key.

@@ -22,6 +22,8 @@ const INTERFACE: Help<typeof INTERFACE_FIELDS> = {
   rekey_interval:
     'How often keys are replaced; 1s to 6h. Packets are refused after four intervals, one hour at least. Default: "2m".',
   routes: 'Whether to install a kernel route for every allowed_ips. Default: true.',
+  announce:
+    'Inner addresses behind this host, besides its own, that the peers are told of: containers, or a network that it routes to. Peers take those that are in their accept_routes. Not in l2.',
   pre_up: 'Shell commands run before the interface is made; %i is its name. A failure ends the start.',
   post_up: 'Shell commands run when everything is up. A failure ends the start.',
   pre_down: 'Shell commands run before anything is taken down; killed after 0.6 s.',
@@ -48,6 +50,8 @@ const PEER: Help<typeof PEER_FIELDS> = {
   allowed_ips:
     'Inner addresses behind the peer: what is sent to it, and what it may send from. In l2 they make kernel routes over the interface and nothing else: an l2 network forwards by MAC and checks no inner addresses.',
   local_ips: 'Inner addresses that the peer may reach here; not in l2. Default: all.',
+  accept_routes:
+    'What the peer may announce: an announced prefix inside one of these counts as one of its allowed_ips until it is withdrawn, unless another peer or this host has it. Not in l2. Default: nothing.',
   keepalive:
     'Sends an empty packet whenever nothing else was sent for this long, so that NAT mappings stay open. Default: false.',
   rx_rate_limit:

@@ -19,12 +19,14 @@ const NETWORK: Help<typeof NETWORK_FIELDS> = {
   address: 'Inner addresses of this host in the network. Each may stand in one network only.',
   mtu: 'As in [interface]. Default: "auto".',
   routes: 'Whether to install a kernel route for every allowed_ips of the network. Default: true.',
+  announce: 'As in [interface], in this network.',
 };
 
 const NETWORK_PEER: Help<typeof NETWORK_PEER_FIELDS> = {
   name: 'Which [[peer]]; its default name is the short form of its key. Must be given.',
   allowed_ips: 'As in [[peer]], in this network.',
   local_ips: 'As in [[peer]], in this network.',
+  accept_routes: 'As in [[peer]], in this network.',
 };
 
 const SWITCH: Help<typeof SWITCH_FIELDS> = {

@@ -1,5 +1,6 @@
 /** The keys of a config's networks: their ports, members, switch, relay and static entries. */
 import { z } from 'zod';
+import { MAX_ROUTES } from '../../controlplane/routes/ip-prefix.ts';
 import { autoOr, duration, field, flag, HOUR_MS, port, text } from './field.ts';
 import { parseBindAddress, parseFileMode, parseGroup, parseMac, parseUnicast } from './network-values.ts';
 import {
@@ -42,6 +43,10 @@ export const SHARED_NETWORK_FIELDS = {
   ),
   mtu: autoOr(576, 65_535, 'a whole number from 576 to 65535'),
   routes: flag(true),
+  announce: field(
+    z.array(text(parseNetwork)).max(MAX_ROUTES).default([]),
+    `a list of at most ${MAX_ROUTES} like ["10.88.1.0/24", "fd88:1::/64"]`,
+  ),
 } as const;
 
 /** `[[network]]` */
@@ -59,6 +64,7 @@ export const MEMBER_FIELDS = {
     z.array(text(parseNetwork)).default(() => ['0.0.0.0/0', '::/0']),
     'a list like ["0.0.0.0/0", "::/0"]',
   ),
+  accept_routes: field(z.array(text(parseNetwork)).default([]), 'a list like ["10.88.0.0/16", "fd88::/48"]'),
 } as const;
 
 /** `[[network.peer]]` */

@@ -20,7 +20,7 @@ import type { NetworkConfig, PortConfig, SwitchConfig } from './types.ts';
 
 const DEFAULT_AGEING_MS = 300_000;
 /** Of a member that the network tells nothing about. */
-const NO_ADDRESSES: Membership = { allowedIps: [], localIps: ['0.0.0.0/0', '::/0'] };
+const NO_ADDRESSES: Membership = { allowedIps: [], localIps: ['0.0.0.0/0', '::/0'], acceptRoutes: [] };
 /** Virtual machines come and go faster than hosts. */
 const GUEST_AGEING_MS = 120_000;
 
@@ -85,6 +85,7 @@ function readTables(
     addresses: values.address ?? [],
     mtu: values.mtu ?? 'auto',
     routes: values.routes ?? true,
+    announce: values.announce ?? [],
     peers: place.members.map((member) => member.config),
     ports,
     switch: values.mode === 'l2' ? settings : null,

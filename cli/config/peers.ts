@@ -19,7 +19,7 @@ export interface PlacedPeer {
 }
 
 /** Inner addresses of a peer in a network. */
-export type Membership = Pick<PeerConfig, 'allowedIps' | 'localIps'>;
+export type Membership = Pick<PeerConfig, 'allowedIps' | 'localIps' | 'acceptRoutes'>;
 
 /**
  * Refused values are replaced by harmless ones; the reader knows the problems.
@@ -43,7 +43,11 @@ export function readPeers(
 }
 
 export function membership(values: SectionValues<typeof MEMBER_FIELDS>): Membership {
-  return { allowedIps: values.allowed_ips ?? [], localIps: values.local_ips ?? [] };
+  return {
+    allowedIps: values.allowed_ips ?? [],
+    localIps: values.local_ips ?? [],
+    acceptRoutes: values.accept_routes ?? [],
+  };
 }
 
 /** Without inner addresses. */
@@ -67,6 +71,7 @@ function readPeer(
     controlPort: values.control_port ?? CONTROL_PORT,
     allowedIps: [],
     localIps: [],
+    acceptRoutes: [],
     keepaliveMs: values.keepalive === undefined || values.keepalive === false ? 0 : values.keepalive,
     rxRateLimitPps: values.rx_rate_limit ?? 0,
     validateSource: values.validate_source ?? false,

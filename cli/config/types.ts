@@ -74,6 +74,8 @@ export interface PeerConfig {
   readonly allowedIps: readonly string[];
   /** CIDR text without host bits; inner addresses that the peer may reach here. */
   readonly localIps: readonly string[];
+  /** CIDR text without host bits; inner addresses that it may announce, and has then like `allowedIps`. */
+  readonly acceptRoutes: readonly string[];
   /** 0 is off. */
   readonly keepaliveMs: number;
   /** Packets per second that may reach the AEAD; 0 is no limit. */
@@ -104,6 +106,8 @@ export interface NetworkConfig {
   readonly mtu: number | 'auto';
   /** Whether to install a kernel route for every allowed_ips. */
   readonly routes: boolean;
+  /** CIDR text without host bits; inner addresses behind this host that its peers are told of. */
+  readonly announce: readonly string[];
   /** Its members, with their inner addresses in this network; keys are those of `Config.peers`. */
   readonly peers: readonly PeerConfig[];
   readonly ports: readonly PortConfig[];

@@ -1,7 +1,7 @@
 /** Gives an existing TUN or TAP interface its addresses, MTU, routes; takes back all of it, and only that. */
 import { z } from 'zod';
 import { formatPrefix, parsePrefix } from '../../dataplane/route/prefix.ts';
-import { IpError, ip, ipBatch, ipBatchSync, ipJson } from './ip.ts';
+import { IpError, ip, ipBatch, ipBatchForced, ipBatchSync, ipJson } from './ip.ts';
 import { policyTable, ruleLabel } from './policy-routing.ts';
 import { strictReversePaths } from './reverse-path.ts';
 import { type RoutePlan, routeSteps, type Step } from './route-plan.ts';
@@ -26,6 +26,8 @@ export class HostInterface {
   readonly name: string;
   /** What we made and have not taken back, in order, by `keyOf`. */
   readonly #made = new Map<string, Step>();
+  /** Optional steps that the host refused, by `keyOf`; tried again whenever a plan is applied. */
+  #refused: ReadonlySet<string> = new Set();
 
   constructor(name: string) {
     this.name = name;
@@ -37,10 +39,12 @@ export class HostInterface {
    * What somebody else made on the interface stays theirs. After an error everything this call
    * had made is gone again.
    *
+   * @returns Which announced routes the host refused that it did not refuse before, one line each.
    * @throws {IpError}
    */
-  async apply(plan: InterfacePlan): Promise<void> {
+  async apply(plan: InterfacePlan): Promise<string[]> {
     const fresh: Step[] = [];
+    const refused = new Map<string, string>();
     if (plan.mac === null) {
       // No link-local address: its router and multicast chatter has no route in the overlay.
       // Refused where the kernel has no IPv6, and then not needed.
@@ -48,15 +52,18 @@ export class HostInterface {
     }
     try {
       const link = [...linkSteps(this.name, plan), ...(await this.#missingAddresses(plan.addresses))];
-      await this.#make(link, fresh);
+      await this.#make(link, fresh, refused);
       const routes = routeSteps(this.name, plan, await this.#connectedRoutes());
-      await this.#make(routes, fresh);
+      await this.#make(routes, fresh, refused);
       this.#takeBack(new Set([...link, ...routes].map(keyOf)));
     } catch (error) {
       removeSteps(fresh);
       for (const step of fresh) this.#made.delete(keyOf(step));
       throw error;
     }
+    const before = this.#refused;
+    this.#refused = new Set(refused.keys());
+    return [...refused].filter(([key]) => !before.has(key)).map(([, problem]) => problem);
   }
 
   /**
@@ -83,18 +90,34 @@ export class HostInterface {
     );
   }
 
-  async #make(steps: readonly Step[], fresh: Step[]): Promise<void> {
-    for (const batch of byFamily(steps.filter((step) => !this.#made.has(keyOf(step))))) {
+  /** @param fresh Gets what was made. @param refused Gets, by `keyOf`, why what is optional was not. */
+  async #make(steps: readonly Step[], fresh: Step[], refused: Map<string, string>): Promise<void> {
+    for (const batch of batches(steps.filter((step) => !this.#made.has(keyOf(step))))) {
       const commands = batch.map((step) => step.add);
-      const applied = await ipBatch(commands, batch[0]?.family ?? 4).then(
+      const [first] = batch;
+      const family = first?.family ?? 4;
+      if (first?.isOptional) {
+        const came = await ipBatchForced(commands, family);
+        for (const [index, step] of batch.entries()) {
+          const why = came[index] ?? null;
+          if (why === null) this.#note(step, fresh);
+          else refused.set(keyOf(step), `ip ${step.add}: ${why}`);
+        }
+        continue;
+      }
+      const applied = await ipBatch(commands, family).then(
         () => null,
         (error: unknown) => error,
       );
       const done = applied instanceof IpError ? batch.slice(0, applied.applied) : batch;
-      for (const step of done) this.#made.set(keyOf(step), step);
-      fresh.push(...done);
+      for (const step of done) this.#note(step, fresh);
       if (applied !== null) throw applied;
     }
+  }
+
+  #note(step: Step, fresh: Step[]): void {
+    this.#made.set(keyOf(step), step);
+    fresh.push(step);
   }
 
   #takeBack(wanted: ReadonlySet<string>): void {
@@ -176,7 +199,7 @@ const QUEUE_PACKETS = 1_000;
 function linkSteps(name: string, plan: InterfacePlan): Step[] {
   const mac = plan.mac === null ? '' : ` address ${plan.mac}`;
   const add = `link set dev ${name}${mac} mtu ${plan.mtuBytes} txqueuelen ${QUEUE_PACKETS} up`;
-  return [{ family: 4, add, remove: null }];
+  return [{ family: 4, isOptional: false, add, remove: null }];
 }
 
 /** `nodad`: nobody else has the address, and without it the first second of IPv6 would be lost. */
@@ -184,6 +207,7 @@ function addressStep(name: string, address: string): Step {
   const family = address.includes(':') ? 6 : 4;
   return {
     family,
+    isOptional: false,
     add: `address add ${address} dev ${name}${family === 6 ? ' nodad' : ''}`,
     remove: `address del ${address} dev ${name}`,
   };
@@ -195,19 +219,20 @@ function canonicalAddress(address: string): string {
   return length === '' ? `${text}/${text.includes(':') ? 128 : 32}` : `${text}/${length}`;
 }
 
-/** Runs of one family: a batch of iproute2 has one, and order matters. */
-function byFamily(steps: readonly Step[]): Step[][] {
-  const batches: Step[][] = [];
+/** Runs of one family, and of what must be or may be: a batch of iproute2 has one of each, and order matters. */
+function batches(steps: readonly Step[]): Step[][] {
+  const found: Step[][] = [];
   for (const step of steps) {
-    const last = batches.at(-1);
-    if (last?.[0]?.family === step.family) last.push(step);
-    else batches.push([step]);
+    const last = found.at(-1);
+    const [first] = last ?? [];
+    if (first?.family === step.family && first.isOptional === step.isOptional) last?.push(step);
+    else found.push([step]);
   }
-  return batches;
+  return found;
 }
 
 function removeSteps(steps: readonly Step[]): string[] {
-  return byFamily(steps.filter((step) => step.remove !== null).reverse()).flatMap((batch) =>
+  return batches(steps.filter((step) => step.remove !== null).reverse()).flatMap((batch) =>
     ipBatchSync(
       batch.map((step) => step.remove ?? ''),
       batch[0]?.family ?? 4,

@@ -103,6 +103,25 @@ export async function ipBatch(commands: readonly string[], family: Family): Prom
 }
 
 /**
+ * Runs every command whatever the ones before did.
+ *
+ * @param commands Without `ip`.
+ * @returns What came of each: the reason why it failed, or null.
+ * @throws {IpError} when none could be tried.
+ */
+export async function ipBatchForced(commands: readonly string[], family: Family): Promise<(string | null)[]> {
+  if (commands.length === 0) return [];
+  const stderr = await new Promise<string>((resolve, reject) => {
+    start([`-${family}`, '-force', '-batch', '-'], `${commands.join('\n')}\n`, (error, _, text) => {
+      if (error === null || error.code === 1) resolve(text);
+      else reject(new IpError(commands[0] ?? '', cameOf(error, text)));
+    });
+  });
+  const failed = new Map(eachFailure(stderr).map(({ came, line }) => [line, came]));
+  return commands.map((_, index) => failed.get(index + 1) ?? null);
+}
+
+/**
  * Runs every command whatever the ones before did, and waits for it: for exit handlers.
  *
  * @returns What went wrong, one line each, without what is already gone.
@@ -127,11 +146,18 @@ export function ipBatchSync(commands: readonly string[], family: Family): string
 const ALREADY_GONE =
   /Cannot find device|No such process|No such file|Cannot assign requested address|[Aa]ddress not found/;
 
-/** With -force, each failure prints its reason and then the number of its line. */
 function failures(commands: readonly string[], stderr: string): string[] {
-  return [...stderr.matchAll(/(.*?)\s*Command failed -:(\d+)/gs)]
-    .filter(([, came]) => !ALREADY_GONE.test(came ?? ''))
-    .map(([, came, line]) => `ip ${commands[Number(line) - 1]}: ${came?.trim()}`);
+  return eachFailure(stderr)
+    .filter(({ came }) => !ALREADY_GONE.test(came))
+    .map(({ came, line }) => `ip ${commands[line - 1]}: ${came}`);
+}
+
+/** With -force, each failure prints its reason and then the number of its line. */
+function eachFailure(stderr: string): { came: string; line: number }[] {
+  return [...stderr.matchAll(/(.*?)\s*Command failed -:(\d+)/gs)].map(([, came = '', line]) => ({
+    came: came.trim(),
+    line: Number(line),
+  }));
 }
 
 function run(args: readonly string[], input: string, fail: (came: string) => IpError): Promise<string> {

@@ -1,11 +1,13 @@
 /** Decides which routes an interface gets, and which of them need a table of their own. */
-import { formatPrefix, type Prefix, parsePrefix, wordMask } from '../../dataplane/route/prefix.ts';
+import { formatPrefix, type Prefix, parsePrefix, shortened } from '../../dataplane/route/prefix.ts';
 import type { Family } from './ip.ts';
 import { type OwnTraffic, policyRules, policyTable, ROUTE_PROTOCOL } from './policy-routing.ts';
 
 /** Something to make on the host; `add` and `remove` are commands for `ip`, without `ip`. */
 export interface Step {
   readonly family: Family;
+  /** Whether the host can be without it: what others ask for must not keep it from what it needs. */
+  readonly isOptional: boolean;
   readonly add: string;
   /** null where it goes away by itself. */
   readonly remove: string | null;
@@ -14,6 +16,8 @@ export interface Step {
 export interface RoutePlan {
   /** Destinations behind the interface, CIDR. */
   readonly routes: readonly string[];
+  /** More of them, which peers announce: the host may have the same routes already. */
+  readonly announced: readonly string[];
   /** Underlay addresses of the peers, as far as they are known. */
   readonly endpoints: readonly string[];
   readonly traffic: OwnTraffic;
@@ -26,20 +30,22 @@ export interface RoutePlan {
  *   route is not made again.
  */
 export function routeSteps(name: string, plan: RoutePlan, connected: ReadonlySet<string>): Step[] {
-  const prefixes = new Map(plan.routes.map(parsePrefix).map((prefix) => [formatPrefix(prefix), prefix]));
+  const needed = byText(plan.routes);
+  const prefixes = new Map([...needed, ...byText(plan.announced)]);
   const covering = coveringPrefixes(prefixes, plan.endpoints);
   return ([4, 6] as const).flatMap((family) => {
     const own = [...prefixes].filter(([, prefix]) => prefix.family === family);
     const policy = own.filter(([text]) => covering.has(text));
     const plain = own.filter(([text]) => !covering.has(text) && !connected.has(text));
     const lengths = policy.map(([, prefix]) => prefix.length);
+    const step = (text: string, table: string) =>
+      routeStep(family, `${text} dev ${name} protocol ${ROUTE_PROTOCOL}${table}`, !needed.has(text));
     return [
-      ...plain.map(([text]) => routeStep(family, `${text} dev ${name} protocol ${ROUTE_PROTOCOL}`)),
-      ...policy.map(([text]) =>
-        routeStep(family, `${text} dev ${name} protocol ${ROUTE_PROTOCOL} table ${policyTable(name)}`),
-      ),
+      ...plain.map(([text]) => step(text, '')),
+      ...policy.map(([text]) => step(text, ` table ${policyTable(name)}`)),
       ...(policy.length === 0 ? [] : policyRules(name, family, lengths, plan.traffic)).map((rule) => ({
         family,
+        isOptional: false,
         add: `rule add ${rule}`,
         remove: `rule del ${rule}`,
       })),
@@ -47,8 +53,12 @@ export function routeSteps(name: string, plan: RoutePlan, connected: ReadonlySet
   });
 }
 
-function routeStep(family: Family, route: string): Step {
-  return { family, add: `route add ${route}`, remove: `route del ${route}` };
+function routeStep(family: Family, route: string, isOptional: boolean): Step {
+  return { family, isOptional, add: `route add ${route}`, remove: `route del ${route}` };
+}
+
+function byText(routes: readonly string[]): Map<string, Prefix> {
+  return new Map(routes.map(parsePrefix).map((prefix) => [formatPrefix(prefix), prefix]));
 }
 
 /** Default routes, and prefixes that contain one of the addresses. */
@@ -67,9 +77,4 @@ function coveringPrefixes(
     }
   }
   return found;
-}
-
-function shortened(prefix: Prefix, length: number): Prefix {
-  const word = (index: 0 | 1 | 2 | 3) => (prefix.words[index] & wordMask(length, index)) >>> 0;
-  return { family: prefix.family, words: [word(0), word(1), word(2), word(3)], length };
 }

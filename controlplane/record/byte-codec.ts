@@ -29,6 +29,11 @@ export class ByteWriter {
     this.#unsigned(value, 8, Number.MAX_SAFE_INTEGER);
   }
 
+  /** As they are; they stay the caller's until {@link finish}. */
+  bytes(value: Uint8Array): void {
+    this.#parts.push(value);
+  }
+
   /** UTF-8 up to the end of the message. */
   text(value: string): void {
     this.#parts.push(Buffer.from(value));

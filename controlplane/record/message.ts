@@ -11,6 +11,7 @@
  *     8 report answer   SPI (4) ‖ packets accepted (8), a list
  *     9 path            largest inner packet in bytes (4)
  *    10 goodbye         reason, UTF-8
+ *    11 routes          what routes-message.ts says
  *
  * A list starts with its length (1), 64 at most. Types that this version does not know are
  * skipped, so that a minor version can add some; known ones must have exactly their fields.
@@ -19,6 +20,7 @@ import { Suite } from '../../dataplane/contract.ts';
 import { MAX_LANES } from '../handshake/handshake-payload.ts';
 import { ByteReader, ByteWriter, MessageError } from './byte-codec.ts';
 import { printable } from './record.ts';
+import { type RoutesMessage, readRoutes, writeRoutes } from './routes-message.ts';
 
 /** Why a rekey started. */
 export const REKEY_TRIGGERS = ['timer', 'budget', 'operator', 'reconnect'] as const;
@@ -40,7 +42,8 @@ export type ControlMessage =
   | { readonly type: 'report'; readonly lanes: readonly LaneCount[] }
   | { readonly type: 'report_answer'; readonly lanes: readonly LaneCount[] }
   | { readonly type: 'path'; readonly mtuBytes: number }
-  | { readonly type: 'goodbye'; readonly reason: string };
+  | { readonly type: 'goodbye'; readonly reason: string }
+  | RoutesMessage;
 
 /** A message of a later minor version; to be skipped. */
 export interface UnknownMessage {
@@ -59,6 +62,7 @@ const TYPE_NUMBER = {
   report_answer: 8,
   path: 9,
   goodbye: 10,
+  routes: 11,
 } as const satisfies Record<ControlMessage['type'], number>;
 
 const MAX_VNI = 0xffffff;
@@ -97,6 +101,9 @@ export function encodeMessage(message: ControlMessage): Uint8Array {
       break;
     case 'goodbye':
       out.text(printable(message.reason));
+      break;
+    case 'routes':
+      writeRoutes(out, message);
       break;
     case 'confirm':
       break;
@@ -138,6 +145,8 @@ function readMessage(number: number, input: ByteReader): ControlMessage | Unknow
       return { type: 'path', mtuBytes: bounded(input.u32(), 1, MAX_MTU_BYTES, 'MTU') };
     case TYPE_NUMBER.goodbye:
       return { type: 'goodbye', reason: printable(input.text()) };
+    case TYPE_NUMBER.routes:
+      return readRoutes(input);
     default:
       return { type: 'unknown', number };
   }

@@ -25,6 +25,11 @@ export class RecordStream {
     this.#clock = clock;
   }
 
+  /** Bytes that wait for the peer to read. */
+  get queued(): number {
+    return this.#queued;
+  }
+
   /**
    * The next record; null once the peer finished or the connection ended.
    *

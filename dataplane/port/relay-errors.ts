@@ -4,19 +4,13 @@ import { recvmsg } from '../io/libc.ts';
 
 const MSG_ERRQUEUE = 0x2000;
 const MSG_DONTWAIT = 0x40;
-const SOL_IP = 0;
-const IP_RECVERR = 11;
-const SOL_IPV6 = 41;
-const IPV6_RECVERR = 25;
 /** struct sock_extended_err: who says it. @see linux/errqueue.h */
 const ErrorOrigin = { icmp: 2, icmp6: 3 } as const;
 const ErrorAt = { origin: 4, type: 5, code: 6, info: 8 } as const;
 
 /** struct msghdr on 64-bit Linux. */
 const MsgAt = { iov: 16, iovLen: 24, control: 32, controlLen: 40 } as const;
-const CmsgAt = { len: 0, level: 8, type: 12, data: 16 } as const;
-const CMSG_ALIGN = 8;
-const ERROR_LEN = 16;
+const CMSG_DATA_AT = 16;
 
 /** Where things lie in the reader's memory. */
 const At = { header: 0, iovec: 64, control: 128, data: 384 } as const;
@@ -59,29 +53,13 @@ export class RelayErrors {
     const len = recvmsg(fd, base + headerAt, MSG_ERRQUEUE | MSG_DONTWAIT);
     if (len < 0) return -1;
     this.dataLen = Math.min(len, DATA_LEN);
-    const errorAt = this.#find(view.getUint32(headerAt + MsgAt.controlLen, true));
-    if (errorAt < 0) return 0;
+    // The first and only control message: nothing else was asked for.
+    const errorAt = this.#at + At.control + CMSG_DATA_AT;
     const origin = view.getUint8(errorAt + ErrorAt.origin);
     if (origin !== ErrorOrigin.icmp && origin !== ErrorOrigin.icmp6) return 0;
     this.type = view.getUint8(errorAt + ErrorAt.type);
     this.code = view.getUint8(errorAt + ErrorAt.code);
     this.info = view.getInt32(errorAt + ErrorAt.info, true);
     return 1;
-  }
-
-  /** @returns Offset of the struct sock_extended_err, −1 where there is none. */
-  #find(controlLen: number): number {
-    const { view } = this.#arena;
-    const end = this.#at + At.control + controlLen;
-    for (let at = this.#at + At.control; at + CmsgAt.data + ERROR_LEN <= end; ) {
-      const len = view.getUint32(at + CmsgAt.len, true);
-      const level = view.getInt32(at + CmsgAt.level, true);
-      const type = view.getInt32(at + CmsgAt.type, true);
-      if (level === SOL_IP && type === IP_RECVERR) return at + CmsgAt.data;
-      if (level === SOL_IPV6 && type === IPV6_RECVERR) return at + CmsgAt.data;
-      if (len < CmsgAt.data) return -1;
-      at += Math.ceil(len / CMSG_ALIGN) * CMSG_ALIGN;
-    }
-    return -1;
   }
 }

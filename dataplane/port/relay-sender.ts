@@ -149,7 +149,6 @@ export class RelaySender {
     const address = this.#messages.address(SINGLE);
     if (sendmmsg(this.#fd, address, 1, MSG_DONTWAIT_NOSIGNAL) > 0) return 0;
     // The first failure may be an ICMP error about an earlier datagram, which is told once.
-    if (NOT_RETRIED.has(errno())) return errno();
     return sendmmsg(this.#fd, address, 1, MSG_DONTWAIT_NOSIGNAL) > 0 ? 0 : errno();
   }
 }

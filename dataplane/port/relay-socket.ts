@@ -29,10 +29,10 @@ const PMTUDISC_WANT = 1;
 const PMTUDISC_DO = 2;
 
 /** Where things lie in the opener's memory. */
-const At = { sockaddr: 0, value: 64, len: 72 } as const;
+const At = { sockaddr4: 0, sockaddr6: 32, value: 64, len: 72 } as const;
 const OWN_LEN = 128;
-/** Byte offsets in struct sockaddr_in and sockaddr_in6. */
-const SockaddrAt = { family: 0, port: 2, address4: 4, address6: 8, scopeId6: 24 } as const;
+/** Byte offsets in struct sockaddr_in and sockaddr_in6, of which the rest stays 0. */
+const SockaddrAt = { family: 0, port: 2, address4: 4, address6: 8 } as const;
 
 /** Owned by one worker. */
 export class RelaySockets {
@@ -45,8 +45,8 @@ export class RelaySockets {
   constructor(arena: Arena) {
     this.#arena = arena;
     this.#at = arena.take(OWN_LEN);
-    this.addressAt4 = this.#at + At.sockaddr + SockaddrAt.address4;
-    this.addressAt6 = this.#at + At.sockaddr + SockaddrAt.address6;
+    this.addressAt4 = this.#at + At.sockaddr4 + SockaddrAt.address4;
+    this.addressAt6 = this.#at + At.sockaddr6 + SockaddrAt.address6;
   }
 
   /**
@@ -59,15 +59,9 @@ export class RelaySockets {
     const fd = socket(isV4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno();
     const { view, base } = this.#arena;
-    const at = this.#at + At.sockaddr;
+    const at = this.#at + (isV4 ? At.sockaddr4 : At.sockaddr6);
     view.setUint16(at + SockaddrAt.family, isV4 ? AF_INET : AF_INET6, true);
     view.setUint16(at + SockaddrAt.port, port);
-    // What follows the address in sockaddr_in, and flow information in front of it in sockaddr_in6.
-    if (isV4) view.setFloat64(at + SOCKADDR_IN_LEN / 2, 0);
-    else {
-      view.setUint32(at + SockaddrAt.address4, 0);
-      view.setUint32(at + SockaddrAt.scopeId6, 0);
-    }
     const options = isV4 ? OPTIONS_4 : OPTIONS_6;
     this.#set(fd, options.level, options.receiveErrors, 1);
     // Without it what the kernel joined comes in pieces, as ever.

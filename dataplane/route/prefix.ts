@@ -81,6 +81,11 @@ export function contains(outer: Prefix, inner: Prefix): boolean {
   );
 }
 
+/** The prefix of `length` bits that contains this one, which is no shorter. */
+export function shortened({ family, words }: Prefix, length: number): Prefix {
+  return { family, words: maskWords(words, length), length };
+}
+
 /** Whether two prefixes are the same. */
 export function equalPrefixes(a: Prefix, b: Prefix): boolean {
   return a.family === b.family && a.length === b.length && sameWords(a.words, b.words);

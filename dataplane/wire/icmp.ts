@@ -81,24 +81,6 @@ export function writeTooBig(
 }
 
 /**
- * Writes the ICMP "time exceeded" that answers a packet without a hop left. Parameters and result are
- * those of `writePacketTooBig`.
- *
- * @see RFC 1812 §5.3.1, RFC 4443 §3.3
- */
-export function writeTimeExceeded(
-  view: DataView,
-  packetAt: number,
-  packetLen: number,
-  sourceAt: number,
-  outAt: number,
-): number {
-  if (!checkPacket(view, packetAt, packetLen)) return 0;
-  const type = ipVersion(view, packetAt) === 4 ? V4_TIME_EXCEEDED : V6_TIME_EXCEEDED;
-  return writeIcmpError(view, packetAt, packetLen, type, 0, 0, sourceAt, outAt);
-}
-
-/**
  * Writes an ICMP error about a packet, where one may be sent: see writePacketTooBig().
  *
  * @param packetLen Bytes that are there to be quoted. The packet passed checkPacket(), or is the
@@ -119,6 +101,24 @@ export function writeIcmpError(
   return ipVersion(view, packetAt) === 4
     ? writeV4(view, packetAt, packetLen, type, code, word, sourceAt, outAt)
     : writeV6(view, packetAt, packetLen, type, code, word, sourceAt, outAt);
+}
+
+/**
+ * Writes the ICMP "time exceeded" that answers a packet without a hop left. Parameters and result are
+ * those of `writePacketTooBig`.
+ *
+ * @see RFC 1812 §5.3.1, RFC 4443 §3.3
+ */
+export function writeTimeExceeded(
+  view: DataView,
+  packetAt: number,
+  packetLen: number,
+  sourceAt: number,
+  outAt: number,
+): number {
+  if (!checkPacket(view, packetAt, packetLen)) return 0;
+  const type = ipVersion(view, packetAt) === 4 ? V4_TIME_EXCEEDED : V6_TIME_EXCEEDED;
+  return writeIcmpError(view, packetAt, packetLen, type, 0, 0, sourceAt, outAt);
 }
 
 function writeV4(

@@ -1,5 +1,5 @@
 /** Applies what the main thread asks to a worker's engine, between two batches. */
-import type { PeerSpec, SaProgress, SaSpec } from '../contract.ts';
+import type { PeerSpec, RouteSpec, SaProgress, SaSpec } from '../contract.ts';
 import type { Engine } from '../path/engine.ts';
 import { listGuestNeighbours, readGuests } from './guest-commands.ts';
 import type { WorkerAnswer, WorkerCommand, WorkerProgress } from './messages.ts';
@@ -47,6 +47,12 @@ export class Commands {
         engine.removePeer(command.slot);
         this.#replacedTx.delete(command.slot);
         return null;
+      case 'addRoutes':
+        this.#addRoutes(command.slot, command.routes);
+        return null;
+      case 'removeRoutes':
+        for (const route of command.routes) engine.removeRoute(command.slot, route);
+        return null;
       case 'learnEndpoint':
         this.#learnEndpoint(command.slot, command.words);
         return null;
@@ -84,6 +90,17 @@ export class Commands {
   #setPeer(peer: PeerSpec): void {
     this.#engine.setPeer(peer);
     this.#networks.setPeer(peer);
+  }
+
+  /** All of them or none. */
+  #addRoutes(slot: number, routes: readonly RouteSpec[]): void {
+    const added: RouteSpec[] = [];
+    try {
+      for (const route of routes) if (this.#engine.addRoute(slot, route)) added.push(route);
+    } catch (error) {
+      for (const route of added) this.#engine.removeRoute(slot, route);
+      throw error;
+    }
   }
 
   /** The keys behind one that is refused are overwritten too. */

@@ -1,6 +1,6 @@
 /** What the main thread knows of peers, to tell it to a thread that takes another's place. */
 import { isDeepStrictEqual } from 'node:util';
-import type { PeerSpec } from '../contract.ts';
+import type { PeerSpec, RouteSpec } from '../contract.ts';
 import type { WorkerCommand } from './messages.ts';
 
 export class KnownPeers {
@@ -18,6 +18,23 @@ export class KnownPeers {
       }
       this.#peers.set(peer.slot, peer);
     }
+  }
+
+  /** Takes routes that all queues have been told of; an unknown slot is fine, here and below. */
+  addRoutes(slot: number, routes: readonly RouteSpec[]): void {
+    const peer = this.#peers.get(slot);
+    if (peer === undefined) return;
+    const known = new Set(peer.routes.map(routeName));
+    const added = routes.filter((route) => !known.has(routeName(route)));
+    this.#peers.set(slot, { ...peer, routes: [...peer.routes, ...added] });
+  }
+
+  removeRoutes(slot: number, routes: readonly RouteSpec[]): void {
+    const peer = this.#peers.get(slot);
+    if (peer === undefined) return;
+    const gone = new Set(routes.map(routeName));
+    const left = peer.routes.filter((route) => !gone.has(routeName(route)));
+    this.#peers.set(slot, { ...peer, routes: left });
   }
 
   /** @returns VNI of the peer's network, undefined for an unknown slot. */
@@ -47,4 +64,8 @@ export class KnownPeers {
     });
     return [{ kind: 'setPeers', peers }, ...endpoints];
   }
+}
+
+function routeName({ dst, src }: RouteSpec): string {
+  return `${dst} ${src}`;
 }

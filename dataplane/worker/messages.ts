@@ -1,5 +1,5 @@
 /** What the main thread and a queue worker say to each other. */
-import type { PeerSpec, SaProgress, SaSpec } from '../contract.ts';
+import type { PeerSpec, RouteSpec, SaProgress, SaSpec } from '../contract.ts';
 import type { FdbEntry } from '../l2/fdb.ts';
 import type { FdbCounters } from '../l2/fdb-counters.ts';
 import type { NeighbourEntry, StaticNeighbour } from '../l2/neighbour-table.ts';
@@ -116,6 +116,8 @@ export type WorkerCommand =
   | { readonly kind: 'listGuestNeighbours'; readonly vni: number }
   | { readonly kind: 'setPeers'; readonly peers: readonly PeerSpec[] }
   | { readonly kind: 'removePeer'; readonly slot: number }
+  | { readonly kind: 'addRoutes'; readonly slot: number; readonly routes: readonly RouteSpec[] }
+  | { readonly kind: 'removeRoutes'; readonly slot: number; readonly routes: readonly RouteSpec[] }
   | { readonly kind: 'learnEndpoint'; readonly slot: number; readonly words: Uint32Array }
   | { readonly kind: 'installRx'; readonly sas: readonly SaSpec[] }
   | { readonly kind: 'installTx'; readonly sas: readonly SaSpec[] }

@@ -5,14 +5,15 @@
  * port going away. Implements what the control plane may ask for.
  */
 import { randomFillSync } from 'node:crypto';
-import type { DataPlane, Endpoint, LanePlan, PeerProgress, PeerSpec, SaSpec } from '../contract.ts';
+import type { DataPlane, LanePlan, PeerProgress, PeerSpec, RouteSpec, SaSpec } from '../contract.ts';
 import { closeFd, openEventFd } from '../io/eventfd.ts';
 import { CounterBlock } from '../path/counters.ts';
 import type { TunOffloads } from '../port/tun.ts';
 import { formatEndpoint } from '../wire/endpoint.ts';
 import { KnownPeers } from './known-peers.ts';
 import type { WorkerCommand, WorkerSetup } from './messages.ts';
-import { nowMs } from './now.ts';
+import { peerProgress } from './peer-progress.ts';
+import type { PoolEvents } from './pool-events.ts';
 import { type NetworkOptions, PORT_QUEUE, type PoolNetwork } from './pool-network.ts';
 import { PoolNetworks } from './pool-networks.ts';
 import { QueueSockets } from './queue-sockets.ts';
@@ -34,17 +35,6 @@ export interface PoolOptions {
   readonly maxPeers: number;
   /** Whether outer packets larger than the path may be fragmented. */
   readonly fragment: boolean;
-}
-
-export interface PoolEvents {
-  /** A thread died and was replaced; all SAs of its lanes are gone and must be negotiated anew. */
-  onWorkerReplaced(queue: number, reason: string): void;
-  onEndpoint(slot: number, endpoint: Endpoint): void;
-  onPathTooSmall(slot: number): void;
-  /** Somebody removed a network's interface: nothing gets through it any more. Told once. */
-  onInterfaceLost(vni: number): void;
-  /** A port of a switch is gone: somebody removed its interface. */
-  onPortLost(vni: number, name: string): void;
 }
 
 export class WorkerPool implements DataPlane {
@@ -233,6 +223,23 @@ export class WorkerPool implements DataPlane {
     await this.#threads.living({ kind: 'removePeer', slot });
   }
 
+  /** Adds routes to a peer's, on every queue. @throws {WorkerError} when another peer has one: none is added then. */
+  async addRoutes(slot: number, routes: readonly RouteSpec[]): Promise<void> {
+    await this.#threads.living({ kind: 'addRoutes', slot, routes }, this.#serving(slot));
+    this.#peers.addRoutes(slot, routes);
+  }
+
+  /** Removes some of a peer's routes; those that it has not are fine. */
+  async removeRoutes(slot: number, routes: readonly RouteSpec[]): Promise<void> {
+    await this.#threads.living({ kind: 'removeRoutes', slot, routes }, this.#serving(slot));
+    this.#peers.removeRoutes(slot, routes);
+  }
+
+  /** Picks the queues that know a peer. */
+  #serving(slot: number): (queue: number) => boolean {
+    return (queue) => this.#networks.isServedBy(this.#peers.vniOf(slot) ?? 0, queue);
+  }
+
   async installRx(sas: readonly SaSpec[]): Promise<void> {
     await this.#install('installRx', sas, (sa) => (sa.spi & SPI_COUNTER_MASK) % this.lanes);
   }
@@ -275,15 +282,7 @@ export class WorkerPool implements DataPlane {
 
   async progress(slot: number): Promise<PeerProgress> {
     const answers = await this.#threads.living({ kind: 'progress', slot });
-    const words = answers.find((answer) => answer?.endpointWords)?.endpointWords ?? null;
-    const totals = CounterBlock.sum(this.counters, slot);
-    return {
-      endpoint: words === null ? null : formatEndpoint(words),
-      ...totals,
-      lastRxAtMs: unixTime(totals.lastRxAtMs),
-      txSas: answers.flatMap((answer) => [...(answer?.tx ?? [])]),
-      rxSas: answers.flatMap((answer) => [...(answer?.rx ?? [])]),
-    };
+    return peerProgress(answers, CounterBlock.sum(this.counters, slot));
   }
 
   /** Ends the threads and closes every descriptor; all interfaces are gone when it resolves. */
@@ -299,9 +298,4 @@ export class WorkerPool implements DataPlane {
     this.#networks.close();
     for (const fd of this.#wakeFds) closeFd(fd);
   }
-}
-
-/** The queues' clock does not follow when somebody sets the host's. */
-function unixTime(queueMs: number): number {
-  return queueMs === 0 ? 0 : queueMs + Date.now() - nowMs();
 }

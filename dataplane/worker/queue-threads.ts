@@ -60,9 +60,13 @@ export class QueueThreads {
     await Promise.all(asked);
   }
 
-  /** As `all`, for what a thread that is gone needs no more: it answers null. */
-  living<C extends WorkerCommand>(command: C): Promise<(AnswerTo<C['kind']> | null)[]> {
-    return Promise.all(this.#threads.map((thread) => thread.request(command).catch(unlessGone)));
+  /** As `all`, for what a thread that is gone needs no more: it answers null. @param isFor Which are asked. */
+  living<C extends WorkerCommand>(
+    command: C,
+    isFor: (queue: number) => boolean = () => true,
+  ): Promise<(AnswerTo<C['kind']> | null)[]> {
+    const asked = this.#threads.filter(({ setup }) => isFor(setup.queue));
+    return Promise.all(asked.map((thread) => thread.request(command).catch(unlessGone)));
   }
 
   /** For what needs no answer. */

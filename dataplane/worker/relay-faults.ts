@@ -11,13 +11,15 @@ import type { RelaySockets } from '../port/relay-socket.ts';
 import { Refusal } from '../relay/refusal.ts';
 import { RelayCount, type RelayCounts, RelayDrop } from '../relay/relay-counts.ts';
 import type { SessionTable } from '../relay/session-table.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import type { RelayAnswers } from './relay-answers.ts';
 import type { RelayGuest } from './relay-guest.ts';
 import type { RelaySessions } from './relay-sessions.ts';
 
 /** ICMP types and codes. @see RFC 792, RFC 4443 */
-const V4 = { unreachable: 3, port: 3, tooBig: 4, timeExceeded: 11 } as const;
-const V6 = { unreachable: 1, port: 4, tooBig: 2, timeExceeded: 3 } as const;
+const V4 = { unreachable: 3, port: 3, tooBig: 4 } as const;
+const V6 = { unreachable: 1, port: 4, tooBig: 2 } as const;
 /** Errors taken in a turn. */
 const MAX_ERRORS = 8;
 
@@ -88,16 +90,19 @@ export class RelayFaults {
     const isTooBig = family === 4 ? isUnreachable && code === V4.tooBig : type === V6.tooBig;
     if (isUnreachable && code === known.port) this.#answers.refuse(Refusal.port, true, guest, nowMs);
     else if (isTooBig) this.#tellTooBig(slot, info, guest, nowMs);
-    else if (!isUnreachable && type !== known.timeExceeded) return;
     else if (family === this.#table.family(slot)) this.#answers.tell(type, code, 0, guest, nowMs);
     else this.#answers.refuse(Refusal.host, false, guest, nowMs);
   }
 
-  /** @param mtu Of the path outside, whose headers are as long as the guest's. */
+  /** @param mtu Of the path outside, in the socket's version. @see RFC 7915 §4.2, §5.2 */
   #tellTooBig(slot: number, mtu: number, guest: RelayGuest, nowMs: number): void {
-    if (this.#table.family(slot) !== this.#sessions.socketFamily(slot)) return;
-    this.#answers.tellTooBig(Math.min(mtu, guest.mtuBytes), guest, nowMs);
+    const guestMtu = mtu + headerLen(this.#table.family(slot)) - headerLen(this.#sessions.socketFamily(slot));
+    this.#answers.tellTooBig(guestMtu, guest, nowMs);
   }
+}
+
+function headerLen(family: 4 | 6): number {
+  return family === 4 ? ipv4.MIN_HEADER_LEN : ipv6.HEADER_LEN;
 }
 
 function dropOf(reason: number): RelayDrop {

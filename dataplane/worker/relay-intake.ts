@@ -29,6 +29,8 @@ import type { RelaySessions } from './relay-sessions.ts';
 import type { RelayTarget } from './relay-target.ts';
 
 const DNS_PORT = 53;
+/** None of the agent's. */
+const ANY_PORT = 0;
 /** Not dropped here. */
 const KEPT = -1;
 type Kept = typeof KEPT;
@@ -67,6 +69,11 @@ export class RelayIntake {
   take(packetAt: number, packetLen: number, guest: RelayGuest, nowMs: number): void {
     const drop = this.#takePacket(packetAt, packetLen, guest, nowMs);
     if (drop !== KEPT) this.#parts.counts.drop(drop);
+  }
+
+  /** Whether it would open sessions to an address. */
+  covers(view: DataView, family: 4 | 6, ipAt: number): boolean {
+    return this.#isOwnAddress(view, ipAt, family) || !this.#denyList.isDenied(family, view, ipAt, ANY_PORT);
   }
 
   /** Ends the sessions that it would not open. */

@@ -14,6 +14,8 @@ export interface RelaySession {
   readonly destinationPort: number;
   readonly ageMs: number;
   readonly idleMs: number;
+  readonly txDatagrams: number;
+  readonly rxDatagrams: number;
   /** UDP data from the guest. */
   readonly txBytes: number;
   /** UDP data to the guest. */
@@ -38,6 +40,8 @@ export function listSessions(table: SessionTable, sessions: RelaySessions, nowMs
       destinationPort: table.destinationPort(slot),
       ageMs: sessions.ageMs(slot, nowMs),
       idleMs: table.idleMs(slot, nowMs),
+      txDatagrams: sessions.txDatagrams(slot),
+      rxDatagrams: sessions.rxDatagrams(slot),
       txBytes: sessions.txBytes(slot),
       rxBytes: sessions.rxBytes(slot),
       isOpen: sessions.fd(slot) >= 0,

@@ -138,6 +138,11 @@ export class RelaySource implements Source, Outlet, RelaySendEvents {
     return true;
   }
 
+  /** Whether it would send to an address, on some port. @param ipAt Offset of 4 or 16 bytes. */
+  covers(view: DataView, family: 4 | 6, ipAt: number): boolean {
+    return this.#isOn && this.#intake.covers(view, family, ipAt);
+  }
+
   take(nowMs: number): number {
     this.#nowMs = nowMs;
     let frames = 0;
@@ -223,7 +228,7 @@ export class RelaySource implements Source, Outlet, RelaySendEvents {
   onSent(slot: number, datagrams: number, bytes: number): void {
     this.counts.add(RelayCount.txDatagrams, datagrams);
     this.counts.add(RelayCount.txBytes, bytes);
-    this.#sessions.sent(slot, bytes);
+    this.#sessions.sent(slot, datagrams, bytes);
   }
 
   onFailed(slot: number, reason: number, at: number, len: number): void {

@@ -19,6 +19,7 @@ export const PEER: PeerSnapshot = {
   lastRxAtMs: 1_700_000_001_000,
   rttSeconds: 0.0004,
   pathMtuBytes: 1392,
+  announcedRoutes: { accepted: 3, refused: 1 },
   sas: [
     { direction: 'rx', lane: 0, ageSeconds: 5, budgetUsedRatio: 0 },
     { direction: 'rx', lane: 0, ageSeconds: 125, budgetUsedRatio: 0 },

@@ -37,6 +37,21 @@ const quietPeer = (name: string) => `peer: ${name}
 `;
 
 describe('renderStatus()', () => {
+  test('shows the first announced routes and how many more there are, nothing where there are none', () => {
+    const status = sampleStatus();
+    const [peer] = status.peers;
+    if (peer === undefined) throw new TypeError('a peer expected');
+    const shown = (count: number) => {
+      const announced = Array.from({ length: count }, (_, n) => `10.88.0.${n}/32`);
+      const text = renderStatus({ ...status, peers: [{ ...peer, announced_ips: announced }] }, false);
+      return /announced ips: (.*)/.exec(text)?.[1];
+    };
+    expect(shown(0)).toBeUndefined();
+    expect(shown(2)).toBe('10.88.0.0/32, 10.88.0.1/32');
+    expect(shown(16)).toMatch(/10\.88\.0\.15\/32$/);
+    expect(shown(19)).toMatch(/10\.88\.0\.15\/32 and 3 more$/);
+  });
+
   test('shows everything without colours', () => {
     expect(renderStatus(sampleStatus(), false)).toBe(`interface: icx0
   public key: iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=

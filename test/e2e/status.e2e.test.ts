@@ -38,6 +38,7 @@ const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly
   icx_peer_last_rx_timestamp_seconds: ['gauge', PEER],
   icx_peer_rtt_seconds: ['gauge', PEER],
   icx_peer_path_mtu_bytes: ['gauge', PEER],
+  icx_peer_announced_routes: ['gauge', [...PEER, 'state']],
   icx_sa_age_seconds: ['gauge', SA],
   icx_sa_budget_used_ratio: ['gauge', SA],
   icx_start_time_seconds: ['gauge', NETWORK],

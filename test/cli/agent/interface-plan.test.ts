@@ -82,6 +82,11 @@ describe('carriesIpv6()', () => {
     const { networks } = loadConfig(dir.write('icx0.toml', own + peer, 0o600));
     expect(networks.map(carriesIpv6)).toEqual([expected]);
   });
+
+  test('a route of IPv6 that a peer may announce at any time', () => {
+    const accepting = agentConfig([peerConfig(2, { acceptRoutes: ['fd88::/48'] })], { addresses: [] });
+    expect(accepting.networks.map(carriesIpv6)).toEqual([true]);
+  });
 });
 
 describe('guests of the network', () => {

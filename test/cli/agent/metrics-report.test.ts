@@ -20,6 +20,7 @@ function metricsOf(peer: Partial<Parameters<typeof buildMetrics>[2][number]> = {
     control: controlStatus(),
     progress: progress(),
     pathMtuBytes: null,
+    announced: { accepted: ['10.88.0.2/32'], refused: 3 },
     ...peer,
   };
   return buildMetrics(CounterBlock.sumAll(blocks), blocks, [reading]);
@@ -56,6 +57,7 @@ describe('buildMetrics()', () => {
         lastRxAtMs: null,
         rttSeconds: null,
         pathMtuBytes: null,
+        announcedRoutes: { accepted: 1, refused: 3 },
         sas: [],
       },
     ]);
@@ -88,6 +90,7 @@ describe('buildMetrics()', () => {
       lastHandshakeAtMs: 1_000,
       lastRxAtMs: 2_000,
       pathMtuBytes: 1_400,
+      announcedRoutes: { accepted: 1, refused: 3 },
       sas: [
         { direction: 'rx', lane: 0, ageSeconds: 2.5, budgetUsedRatio: 0 },
         { direction: 'tx', lane: 0, ageSeconds: 1.5, budgetUsedRatio: 0.5 },

@@ -6,10 +6,13 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AgentService } from '../../../cli/agent/agent-service.ts';
 import { Overlay } from '../../../cli/agent/overlay.ts';
+import { controlPeer } from '../../../cli/agent/peer-specs.ts';
 import { UndoStack } from '../../../cli/agent/undo-stack.ts';
 import type { Config, NetworkConfig } from '../../../cli/config/types.ts';
+import type { PeerEvents } from '../../../controlplane/control-peer.ts';
 import { ControlPlane } from '../../../controlplane/control-plane.ts';
-import type { PeerSpec } from '../../../dataplane/contract.ts';
+import type { PeerSpec, RouteSpec } from '../../../dataplane/contract.ts';
+import { parsePrefix } from '../../../dataplane/route/prefix.ts';
 import { WorkerPool } from '../../../dataplane/worker/pool.ts';
 import type { NetworkOptions } from '../../../dataplane/worker/pool-network.ts';
 import { agentConfig, peerConfig } from './samples.ts';
@@ -28,6 +31,9 @@ vi.mock('../../../cli/host/interface.ts', async (original) => ({
 let room: string;
 let switches: FakeSwitches;
 let told: string[];
+/** VNI and number of prefixes. */
+let announced: [number, number][];
+let events: PeerEvents;
 let overlay: Overlay;
 let undo: UndoStack;
 /** Before an overlay added its own. */
@@ -53,6 +59,8 @@ function fakePool(): WorkerPool {
       for (const { slot, vni } of specs) told.push(`setPeer ${slot} of ${vni}`);
     },
     removePeer: async (slot: number) => void told.push(`removePeer ${slot}`),
+    addRoutes: async (slot: number, [route]: RouteSpec[]) => void told.push(`${slot} gets ${route?.dst}`),
+    removeRoutes: async (slot: number, [route]: RouteSpec[]) => void told.push(`${slot} loses ${route?.dst}`),
     setFragmentation() {},
     close: async () => {},
   } as unknown as WorkerPool;
@@ -63,6 +71,7 @@ function fakeControl(): ControlPlane {
     addPeer: ({ slot }: { slot: number }) => told.push(`dial ${slot}`),
     changePeer: async () => {},
     removePeer: async (slot: number) => void told.push(`hang up ${slot}`),
+    announce: (vni: number, prefixes: readonly unknown[]) => announced.push([vni, prefixes.length]),
     sendPath() {},
     close: async () => {},
   } as unknown as ControlPlane;
@@ -83,9 +92,13 @@ beforeEach(() => {
   switches = new FakeSwitches();
   undo = new UndoStack();
   told = [];
+  announced = [];
   exitListeners = process.listeners('exit');
   vi.spyOn(WorkerPool, 'open').mockImplementation(async () => fakePool());
-  vi.spyOn(ControlPlane, 'start').mockImplementation(async () => fakeControl());
+  vi.spyOn(ControlPlane, 'start').mockImplementation(async (options) => {
+    events = options.events ?? {};
+    return fakeControl();
+  });
 });
 afterEach(() => {
   for (const listener of process.listeners('exit')) {
@@ -163,5 +176,49 @@ describe('Overlay.apply()', () => {
     expect(portsOf(7)).toEqual(['a']);
     await overlay.apply(configOf(switchedNetwork(7, [port('a', 'b'), port('c')])));
     expect(portsOf(7)).toEqual(['a', 'c']);
+  });
+});
+
+describe('Overlay', () => {
+  const routed = (peers: NetworkConfig['peers'], announce: readonly string[] = []) =>
+    configOf(switchedNetwork(7, [], { mode: 'l3', switch: null, announce }, peers));
+  const accepting = peerConfig(2, { acceptRoutes: ['10.88.0.0/16'] });
+
+  function hear(...prefixes: string[]): void {
+    const [entry] = overlay.peers.entries();
+    if (entry === undefined) throw new TypeError('no peer');
+    events.onRoutes?.(controlPeer(entry), prefixes.map(parsePrefix));
+  }
+
+  test('announces what the config says from the start, what it says later, and what containers have', async () => {
+    await open(routed([accepting], ['10.89.0.0/24']));
+    overlay.announce(7, ['10.89.1.1', '10.89.1.2']);
+    await overlay.apply(routed([accepting], ['10.89.0.0/24', '10.89.9.0/24']));
+    expect(announced).toEqual([
+      [7, 1],
+      [7, 3],
+      [7, 4],
+    ]);
+  });
+
+  test('takes an announced route back before the config gives it to another peer', async () => {
+    await open(routed([accepting, peerConfig(3)]));
+    hear('10.88.1.0/24', '10.88.2.0/24');
+    expect(told).toEqual(['1 gets 10.88.1.0/24']);
+    told = [];
+    await overlay.apply(routed([accepting, peerConfig(3, { allowedIps: ['10.88.1.0/24'] })]));
+    expect(told[0]).toBe('1 loses 10.88.1.0/24');
+    expect(overlay.network(7).announced.accepted(1)).toEqual(['10.88.2.0/24']);
+    told = [];
+    await overlay.apply(routed([accepting, peerConfig(3)]));
+    expect(told.findLast((each) => /gets|loses/.test(each))).toBe('1 gets 10.88.1.0/24');
+  });
+
+  test('forgets what a peer announced that is removed', async () => {
+    await open(routed([accepting]));
+    hear('10.88.1.0/24');
+    await overlay.apply(routed([]));
+    // Another peer may get its slot.
+    expect(overlay.network(7).announced.summary(1)).toEqual({ accepted: [], refused: 0 });
   });
 });

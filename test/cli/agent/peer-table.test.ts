@@ -66,6 +66,7 @@ describe('PeerTable', () => {
     expect(table.nameFor('peer-2')).toBe('peer-2');
     expect(table.nameFor('nobody')).toBe('nobody');
     expect(table.nameOf(1)).toBe('peer-2');
+    expect([table.bySlot(1)?.config.name, table.bySlot(9)]).toEqual(['peer-2', undefined]);
     expect(table.nameOf(9)).toBe('slot 9');
   });
 });

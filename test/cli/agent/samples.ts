@@ -17,6 +17,7 @@ export function peerConfig(number: number, overrides: Partial<PeerConfig> = {}):
     controlPort: 6_082,
     allowedIps: [`10.77.0.${number}/32`],
     localIps: ['0.0.0.0/0', '::/0'],
+    acceptRoutes: [],
     keepaliveMs: 0,
     rxRateLimitPps: 0,
     validateSource: false,
@@ -72,7 +73,7 @@ export function agentConfig(
     metrics: null,
     log: { level: 'info' },
     peers,
-    networks: [{ ...network, ports: [], switch: null, relay: null, neighbours: [] }],
+    networks: [{ ...network, announce: [], ports: [], switch: null, relay: null, neighbours: [] }],
   };
 }
 

@@ -67,6 +67,7 @@ function reading(overrides: Partial<PeerReading> = {}): PeerReading {
     control: controlStatus(),
     progress: progress(),
     pathMtuBytes: null,
+    announced: { accepted: ['10.88.0.2/32'], refused: 3 },
     ...overrides,
   };
 }
@@ -150,6 +151,10 @@ describe('buildStatus()', () => {
       last_error: null,
       sas: { rx: [], tx: [] },
     });
+  });
+
+  test('a peer shows which of its announced routes are in use', () => {
+    expect(statusOf({}).announced_ips).toEqual(['10.88.0.2/32']);
   });
 
   test('a peer that is up shows handshake, RTT, transfer and times', () => {

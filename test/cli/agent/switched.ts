@@ -41,6 +41,7 @@ export function switchedNetwork(
     addresses: [],
     mtu: 'auto',
     routes: false,
+    announce: [],
     peers,
     ports,
     switch: {

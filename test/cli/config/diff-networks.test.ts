@@ -44,6 +44,30 @@ function lines(before: Config, after: Config): string[] {
   );
 }
 
+describe('diffConfig()', () => {
+  const peer = (keys: string) => `[[peer]]\nname = "d"\npublic_key = "${publicKeyText(9)}"\n${keys}\n`;
+
+  test('tells what the only network announces and accepts, which it can change', () => {
+    const before = one('announce = ["10.88.1.0/24"]', peer(''));
+    const after = one('announce = ["10.88.2.0/24"]', peer('accept_routes = ["10.89.0.0/16"]'));
+    expect(lines(before, after)).toEqual([
+      'changed peer d: accept_routes: [] → [10.89.0.0/16]',
+      'changed interface: announce: [10.88.1.0/24] → [10.88.2.0/24]',
+    ]);
+    expect(networksInForce(before, after)).toEqual(after.networks);
+  });
+
+  test('tells what one of several networks announces and accepts, once', () => {
+    const member = (keys: string) => `${MEMBER('b')}${keys}\n`;
+    const before = several(NETWORK('red', 1), member('accept_routes = ["10.89.0.0/16"]'));
+    const after = several(NETWORK('red', 1, 'announce = ["10.88.2.0/24"]'), member(''));
+    expect(lines(before, after)).toEqual([
+      'changed network red: announce: [] → [10.88.2.0/24]',
+      'changed network red peer b: accept_routes: [10.89.0.0/16] → []',
+    ]);
+  });
+});
+
 describe('diffConfig() of the only network', () => {
   const L2 = (rest = '', more = '') => one(`mode = "l2"\n${more}`, rest);
 

@@ -88,6 +88,7 @@ hybrid = false
           controlPort: 7004,
           allowedIps: ['10.77.0.2/32', 'fd77::2/128'],
           localIps: ['10.77.0.1/32'],
+          acceptRoutes: [],
           keepaliveMs: 25_000,
           rxRateLimitPps: 1000,
           validateSource: true,

@@ -32,6 +32,7 @@ describe('loadConfig() of one network', () => {
         addresses: ['10.77.0.1/24'],
         mtu: 1400,
         routes: false,
+        announce: [],
         peers: config.peers,
         ports: [],
         switch: null,

@@ -18,6 +18,7 @@ const PLAN: InterfacePlan = {
     'fd90::/32',
     '10.90.0.0/16',
   ],
+  announced: [],
   endpoints: ['192.0.2.2'],
   traffic: TRAFFIC,
 };
@@ -148,6 +149,35 @@ describeHosts('HostInterface', () => {
     host.ip('link set icx0 down');
     host.ip('link set icx0 mtu 1500 txqueuelen 500 addrgenmode eui64');
     expect(state(host)).toBe(before);
+  });
+
+  test('apply() makes announced routes as far as the host has none, and tells the others once', async () => {
+    host.ip('route add 10.88.1.0/24 via 192.0.2.7');
+    const made = new HostInterface('icx0');
+    await host.enter(async () => {
+      const announced = ['10.88.1.0/24', '10.88.2.0/24', 'fd88::/64', '10.90.0.0/16'];
+      const refused = [expect.stringMatching(/^ip route add 10\.88\.1\.0\/24 dev icx0 .*File exists/)];
+      expect(await made.apply({ ...PLAN, announced })).toEqual(refused);
+      expect(await made.apply({ ...PLAN, announced })).toEqual([]);
+      const routes = () => host.ip('-4 route show dev icx0') + host.ip('-6 route show dev icx0');
+      for (const there of ['10.88.2.0/24', 'fd88::/64', '10.90.0.0/16']) expect(routes()).toContain(there);
+      expect(host.ip('route show 10.88.1.0/24')).toContain('via 192.0.2.7');
+      // Somebody makes room; somebody withdraws.
+      host.ip('route del 10.88.1.0/24');
+      expect(await made.apply({ ...PLAN, announced: ['10.88.1.0/24'] })).toEqual([]);
+      expect(routes()).toContain('10.88.1.0/24');
+      expect(routes()).not.toMatch(/10\.88\.2|fd88/);
+      expect(made.removeSync()).toEqual([]);
+      expect(routes()).not.toContain('88');
+    });
+  });
+
+  test('apply() keeps our ports on the underlay when an announced route covers it', async () => {
+    const made = new HostInterface('icx0');
+    await host.enter(() => made.apply({ ...PLAN, announced: ['192.0.2.2/32'] }));
+    const via = (target: string) => / dev (\S+)/.exec(host.ip(`route get ${target}`))?.[1];
+    expect(via('192.0.2.2')).toBe('icx0');
+    expect(via('192.0.2.2 ipproto udp sport 6081')).toBe('eth0');
   });
 
   test('apply() without the interface says so', async () => {

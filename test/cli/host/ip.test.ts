@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { IpError, ip, ipBatch, ipBatchSync, ipJson, ipJsonBatch } from '../../../cli/host/ip.ts';
+import {
+  IpError,
+  ip,
+  ipBatch,
+  ipBatchForced,
+  ipBatchSync,
+  ipJson,
+  ipJsonBatch,
+} from '../../../cli/host/ip.ts';
 import { describeHosts } from '../../support/describe-hosts.ts';
 import { Lab } from '../../support/netns.ts';
 
@@ -67,6 +75,19 @@ describeHosts('ipBatch()', () => {
       expect(error).toHaveProperty('applied', 2);
       expect(error).toHaveProperty('message', expect.stringContaining("'ip address add 10.1.0.1/32 dev lo'"));
       expect(host.ip('address show dev lo')).not.toContain('10.1.0.3');
+    });
+    lab.close();
+  });
+
+  test('ipBatchForced() goes on after failures and tells why each failed', async () => {
+    const lab = new Lab();
+    const host = lab.addHost('a');
+    await host.enter(async () => {
+      const commands = ['1.1', '1.1', '2.1', '2.1', '3.1'].map((ip) => `address add 10.1.${ip}/32 dev lo`);
+      const taken = expect.stringMatching(/File exists|already assigned/);
+      expect(await ipBatchForced(commands, 4)).toEqual([null, taken, null, taken, null]);
+      expect(host.ip('address show dev lo')).toContain('10.1.3.1');
+      expect(await ipBatchForced([], 4)).toEqual([]);
     });
     lab.close();
   });

@@ -6,7 +6,7 @@ const traffic = { dataPorts: [6081], controlPort: 6082, ephemeralControl: false,
 const NONE: ReadonlySet<string> = new Set();
 
 function policyRoutes(routes: readonly string[], endpoints: readonly string[]): string[] {
-  return routeSteps('icx0', { routes, endpoints, traffic }, NONE)
+  return routeSteps('icx0', { routes, announced: [], endpoints, traffic }, NONE)
     .map((step) => step.add)
     .filter((command) => command.startsWith('route add') && command.includes(' table '))
     .map((command) => command.split(' ')[2] ?? '');
@@ -31,7 +31,11 @@ describe('routeSteps()', () => {
 
   test('makes every route once, whatever its spelling, before the rules of its family', () => {
     const routes = ['0.0.0.0/0', '10.0.0.0/8', '10.0.0.0/8', 'fd77:0::/64', 'FD77::/64'];
-    const steps = routeSteps('icx0', { routes, endpoints: [], traffic }, new Set(['10.0.0.0/8']));
+    const steps = routeSteps(
+      'icx0',
+      { routes, announced: [], endpoints: [], traffic },
+      new Set(['10.0.0.0/8']),
+    );
     expect(steps.map((step) => step.add.split(' ').slice(0, 3).join(' '))).toEqual([
       'route add 0.0.0.0/0',
       'rule add priority',
@@ -42,11 +46,19 @@ describe('routeSteps()', () => {
     ]);
   });
 
+  test('tells announced routes from those that have to be there', () => {
+    const plan = { routes: ['10.0.0.0/8'], announced: ['10.0.0.0/8', '10.88.0.0/16', '192.0.2.1/32'] };
+    const steps = routeSteps('icx0', { ...plan, endpoints: ['192.0.2.1'], traffic }, NONE);
+    const optional = steps.filter(({ isOptional }) => isOptional).map(({ add }) => add.split(' ')[2]);
+    expect(optional).toEqual(['10.88.0.0/16', '192.0.2.1/32']);
+    expect(steps.filter(({ isOptional }) => !isOptional)[0]?.add).toMatch(/^route add 10\.0\.0\.0\/8 /);
+  });
+
   test('stays fast with many routes and endpoints', () => {
     const routes = Array.from({ length: 20_000 }, (_, n) => `10.${n >> 8}.${n & 255}.0/24`);
     const endpoints = Array.from({ length: 5_000 }, (_, n) => `192.0.${n >> 8}.${n & 255}`);
     const startedAtMs = performance.now();
-    expect(routeSteps('icx0', { routes, endpoints, traffic }, NONE)).toHaveLength(20_000);
+    expect(routeSteps('icx0', { routes, announced: [], endpoints, traffic }, NONE)).toHaveLength(20_000);
     expect(performance.now() - startedAtMs).toBeLessThan(2_000);
   });
 });

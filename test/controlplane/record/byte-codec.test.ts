@@ -9,8 +9,9 @@ describe('ByteWriter', () => {
     out.u8(0xab);
     out.u32(0xfffefdfc);
     out.u64(2 ** 53 - 1);
+    out.bytes(bytesOf('0102'));
     out.text('é');
-    expect(hexOf(out.finish())).toBe('abfffefdfc001fffffffffffffc3a9');
+    expect(hexOf(out.finish())).toBe('abfffefdfc001fffffffffffff0102c3a9');
   });
 
   test.each([

@@ -1,6 +1,7 @@
 /** Control messages: exact bytes, round trips, unknown types, every malformed form. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { GCM_TAG_LEN } from '../../../controlplane/crypto/gcm.ts';
 import { MessageError } from '../../../controlplane/record/byte-codec.ts';
 import {
   type ControlMessage,
@@ -8,6 +9,9 @@ import {
   encodeMessage,
   REKEY_TRIGGERS,
 } from '../../../controlplane/record/message.ts';
+import { MAX_RECORD_LEN, RECORD_HEADER_LEN } from '../../../controlplane/record/record.ts';
+import { MAX_MESSAGE_ROUTES } from '../../../controlplane/record/routes-message.ts';
+import type { IpPrefix } from '../../../controlplane/routes/ip-prefix.ts';
 import { Suite } from '../../../dataplane/contract.ts';
 import { bytesOf, hexOf } from '../hex.ts';
 
@@ -25,10 +29,47 @@ const TABLE: readonly (readonly [ControlMessage, string])[] = [
   [{ type: 'report_answer', lanes: [] }, '0800'],
   [{ type: 'path', mtuBytes: 1392 }, '0900000570'],
   [{ type: 'goodbye', reason: 'é' }, '0ac3a9'],
+  [
+    {
+      type: 'routes',
+      sequence: 0x01020304,
+      isFull: false,
+      hasMore: true,
+      withdraw: [{ family: 4, length: 0, words: [0, 0, 0, 0] }],
+      add: [
+        { family: 4, length: 20, words: [0x0a58f000, 0, 0, 0] },
+        { family: 6, length: 49, words: [0xfd880001, 0x00028000, 0, 0] },
+      ],
+    },
+    '0b0201020304010400020414' + '0a58f0' + '0631' + 'fd880001000280',
+  ],
+  [{ type: 'routes', sequence: 0, isFull: true, hasMore: false, withdraw: [], add: [] }, '0b01000000000000'],
 ];
 
 const spis = fc.array(fc.nat(0xffffffff), { maxLength: 64 });
 const lanes = fc.array(fc.record({ spi: fc.nat(0xffffffff), packets: fc.maxSafeNat() }), { maxLength: 64 });
+const word = fc.nat(0xffffffff);
+const prefix: fc.Arbitrary<IpPrefix> = fc.oneof(
+  fc.tuple(word, fc.nat(32)).map(([bits, length]) => {
+    return { family: 4 as const, length, words: [masked(bits, length, 0), 0, 0, 0] as const };
+  }),
+  fc.tuple(word, word, word, word, fc.nat(128)).map(([a, b, c, d, length]) => {
+    const words = [
+      masked(a, length, 0),
+      masked(b, length, 1),
+      masked(c, length, 2),
+      masked(d, length, 3),
+    ] as const;
+    return { family: 6 as const, length, words };
+  }),
+);
+
+/** Word `index` of an address, without the bits behind `length`. */
+function masked(bits: number, length: number, index: number): number {
+  const kept = Math.min(32, Math.max(0, length - 32 * index));
+  return kept === 0 ? 0 : ((bits >>> (32 - kept)) << (32 - kept)) >>> 0;
+}
+
 const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({
     type: fc.constant('offer' as const),
@@ -41,6 +82,14 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: fc.constantFrom('ping' as const, 'pong' as const), id: fc.nat(0xffffffff) }),
   fc.record({ type: fc.constantFrom('report' as const, 'report_answer' as const), lanes }),
   fc.record({ type: fc.constant('path' as const), mtuBytes: fc.integer({ min: 1, max: 0xffff }) }),
+  fc.record({
+    type: fc.constant('routes' as const),
+    sequence: fc.nat(0xffffffff),
+    isFull: fc.constant(false),
+    hasMore: fc.boolean(),
+    withdraw: fc.array(prefix, { maxLength: 112 }),
+    add: fc.array(prefix, { maxLength: 112 }),
+  }),
 );
 
 describe('encodeMessage() and decodeMessage()', () => {
@@ -60,11 +109,22 @@ describe('encodeMessage() and decodeMessage()', () => {
   test('fit the largest message in one record', () => {
     const full = Array.from({ length: 64 }, () => ({ spi: 1, packets: 1 }));
     expect(encodeMessage({ type: 'report', lanes: full }).length).toBeLessThan(4000);
+    const longest: IpPrefix = { family: 6, length: 128, words: [1, 2, 3, 4] };
+    const add = Array.from({ length: MAX_MESSAGE_ROUTES }, () => longest);
+    const routes = encodeMessage({
+      type: 'routes',
+      sequence: 0,
+      isFull: true,
+      hasMore: true,
+      withdraw: [],
+      add,
+    });
+    expect(routes.length).toBeLessThanOrEqual(MAX_RECORD_LEN - RECORD_HEADER_LEN - GCM_TAG_LEN);
   });
 });
 
 describe('decodeMessage()', () => {
-  test.each([0, 11, 255])('gives type %i as unknown, whatever follows', (number) => {
+  test.each([0, 12, 255])('gives type %i as unknown, whatever follows', (number) => {
     expect(decodeMessage(Uint8Array.of(number, 1, 2, 3))).toEqual({ type: 'unknown', number });
   });
 
@@ -89,6 +149,13 @@ describe('decodeMessage()', () => {
     ['an MTU of 0', '0900000000'],
     ['an MTU above 65535', '0900010000'],
     ['a count that is no safe integer', '0701000000050020000000000000'],
+    ['unknown flags of routes', '0b04000000000000'],
+    ['a full set of routes that withdraws some', '0b010000000001040000'],
+    ['a prefix of a family that is none', '0b0000000000000105080a'],
+    ['an IPv4 prefix of 33 bits', '0b000000000000010421' + '0a00000100'],
+    ['an IPv6 prefix of 129 bits', `0b000000000000010681${'00'.repeat(17)}`],
+    ['a prefix with host bits', '0b0000000000000104070b'],
+    ['225 prefixes', `0b0000000000${`01${'0400'}`}e0${'0400'.repeat(224)}`],
   ])('refuses %s', (_, hex) => {
     expect(() => decodeMessage(bytesOf(hex))).toThrow(MessageError);
   });
@@ -115,6 +182,15 @@ describe('encodeMessage()', () => {
   test('refuses more than 64 lanes', () => {
     const spis = Array.from({ length: 65 }, (_, index) => index + 1);
     expect(() => encodeMessage({ type: 'accept', spis })).toThrow(RangeError);
+  });
+
+  test('refuses more prefixes than a record holds, and lengths that no address has', () => {
+    const prefix: IpPrefix = { family: 4, length: 8, words: [0x0a000000, 0, 0, 0] };
+    const routes = { type: 'routes', sequence: 0, isFull: false, hasMore: false } as const;
+    const many = Array.from({ length: MAX_MESSAGE_ROUTES }, () => prefix);
+    expect(() => encodeMessage({ ...routes, withdraw: [prefix], add: many })).toThrow(RangeError);
+    const long = { ...prefix, length: 33 };
+    expect(() => encodeMessage({ ...routes, withdraw: [], add: [long] })).toThrow(RangeError);
   });
 
   test('refuses an SPI that is no 32-bit number', () => {

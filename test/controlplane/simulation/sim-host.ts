@@ -3,6 +3,7 @@ import type { Clock } from '../../../controlplane/clock.ts';
 import type { ControlPeer, PeerState, PeerStatus } from '../../../controlplane/control-peer.ts';
 import { ControlPlane, type ControlPlaneOptions } from '../../../controlplane/control-plane.ts';
 import { type Identity, identityFromSeed } from '../../../controlplane/identity.ts';
+import type { IpPrefix } from '../../../controlplane/routes/ip-prefix.ts';
 import { Suite } from '../../../dataplane/contract.ts';
 import type { SimClock } from './sim-clock.ts';
 import { SimDataPlane } from './sim-data-plane.ts';
@@ -25,6 +26,9 @@ export class SimHost {
   readonly losses: (number | null)[] = [];
   readonly handshakes: number[] = [];
   readonly warnings: string[] = [];
+  /** What peers announced, each time all of it. */
+  readonly routes: { readonly slot: number; readonly vni: number; readonly prefixes: readonly IpPrefix[] }[] =
+    [];
   plane: SimDataPlane;
   control: ControlPlane | null = null;
   #alive = { on: false };
@@ -59,6 +63,7 @@ export class SimHost {
         onHandshake: (_, durationMs) => this.handshakes.push(durationMs),
         onRekey: (_, trigger, result) => this.rekeys.push(`${trigger} ${result}`),
         onRekeyResult: (_, { lostPackets }) => this.losses.push(lostPackets),
+        onRoutes: ({ slot, vni }, prefixes) => this.routes.push({ slot, vni, prefixes }),
       },
       clock: mortal(this.#clock, alive),
       random: () => 0.5,

@@ -1,7 +1,7 @@
 /** Runs of datagrams through real sockets: how they are put together, and what becomes of those that fail. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { Arena } from '../../../dataplane/io/arena.ts';
-import { addressOf, bind, close, Errno, recvfrom, socket } from '../../../dataplane/io/libc.ts';
+import { addressOf, bind, close, connect, Errno, recvfrom, socket } from '../../../dataplane/io/libc.ts';
 import { setBuffers } from '../../../dataplane/io/socket-option.ts';
 import { RelayReceiver } from '../../../dataplane/port/relay-receiver.ts';
 import { RelaySender } from '../../../dataplane/port/relay-sender.ts';
@@ -53,6 +53,8 @@ class Rig {
     onSent: (...message) => this.sent.push(message),
     onFailed: (slot, reason, _at, len) => this.failed.push([slot, reason, len]),
   });
+  /** Behind what the sender has. */
+  readonly guardAt = this.arena.take(65_536);
   readonly #dataAt = this.arena.take(65_536);
 
   connect(port: number): number {
@@ -102,11 +104,15 @@ describe('RelaySender', () => {
     const rig = new Rig();
     const sink = new Sink();
     const fd = rig.connect(sink.port);
-    const lens = [60_000, 60_001, 60_002, ...Array.from({ length: 70 }, (_, i) => 100 + i)];
-    for (const len of lens) rig.add(fd, len);
+    rig.arena.bytes.fill(0, rig.guardAt, rig.guardAt + 65_536);
+    const lens = [60_000, 60_001, 60_002, 60_003, ...Array.from({ length: 70 }, (_, i) => 100 + i)];
+    for (const len of lens) rig.add(fd, len, 0xee);
     rig.sender.flush();
     expect(sink.take().map(([len]) => len)).toEqual(lens);
     expect(rig.failed).toEqual([]);
+    expect(rig.arena.bytes.subarray(rig.guardAt, rig.guardAt + 65_536).every((byte) => byte === 0)).toBe(
+      true,
+    );
   });
 
   test('sends what waits for one socket before it takes for another, and when asked for that socket', () => {
@@ -180,6 +186,21 @@ describe('RelaySockets.open()', () => {
     expect(receiver.receive(fd)).toBe(0);
     rig.arena.view.setUint32(rig.sockets.addressAt4, 0xffffffff);
     expect(rig.sockets.open(4, 9)).toBe(-Errno.EACCES);
+  });
+
+  test('takes what the kernel joined as one', () => {
+    const rig = new Rig();
+    const receiver = new RelayReceiver(rig.arena);
+    const sink = new Sink();
+    const fd = rig.connect(sink.port);
+    const name = new Uint8Array(64);
+    const words = parseEndpoint({ address: '127.0.0.1', port: boundPort(fd) });
+    writeSockaddr(new DataView(name.buffer), 0, words, AF_INET);
+    expect(connect(sink.fd, addressOf(name), SOCKADDR_IN_LEN)).toBe(0);
+    for (const len of [100, 100, 100, 70]) rig.add(sink.fd, len);
+    rig.sender.flush();
+    expect(receiver.receive(fd)).toBe(1);
+    expect([receiver.len(0), receiver.segmentLen(0)]).toEqual([370, 100]);
   });
 
   test('speaks to an IPv6 address after an IPv4 one', () => {

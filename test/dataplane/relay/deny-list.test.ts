@@ -72,6 +72,7 @@ describe('DenyList', () => {
     ['fe00::1'],
     ['2001:db8::5efe:8.8.8.8'],
     ['2001:db8::100:5efe:127.0.0.1'],
+    ['2001:db8::ffff:127.0.0.1'],
   ])('lets %s be', (address) => {
     expect(isDenied(new DenyList(), address)).toBe(false);
   });
@@ -101,6 +102,8 @@ describe('DenyList', () => {
     ['all but one', { deny: ['0.0.0.0/0'], allow: ['8.8.8.8/32'] }, '8.8.8.8', false],
     ['all others', { deny: ['0.0.0.0/0'], allow: ['8.8.8.8/32'] }, '8.8.4.4', true],
     ['what NAT64 would reach', { deny: ['8.8.8.8/32'] }, '64:ff9b::8.8.8.8', true],
+    ['Teredo with a server that is refused', { allow: ['2001::/32'] }, '2001:0:7f00:1::1', true],
+    ['Teredo with another one', { allow: ['2001::/32'] }, '2001:0:808:808::1', false],
     ['mapped loopback, if mapped is permitted', { allow: ['::ffff:0:0/96'] }, '::ffff:127.0.0.1', true],
   ])('judges %s', (_, rules, address, expected) => {
     expect(isDenied(new DenyList(rules), address)).toBe(expected);
@@ -129,6 +132,8 @@ describe('DenyList', () => {
     ['a wildcard port at the host', everywhere, '192.0.2.5', 6_082, true],
     ['a wildcard port at the host in IPv6', everywhere, '2001:db8::5', 6_081, true],
     ['a wildcard port of others', everywhere, '192.0.2.6', 6_081, false],
+    ['a wildcard port of others in IPv6', everywhere, '2001:db8::1', 6_082, false],
+    ['a wildcard port at no address', { ...everywhere, allow: ['0.0.0.0/8'] }, '0.0.0.0', 6_081, true],
     ['another port', everywhere, '127.0.0.1', 6_083, false],
     ['a named endpoint', named, '192.0.2.5', 6_081, true],
     ['a named endpoint in IPv6', named, '2001:db8::5', 6_081, true],

@@ -6,6 +6,7 @@ import {
   equalPrefixes,
   formatPrefix,
   parsePrefix,
+  shortened,
   wordMask,
 } from '../../../dataplane/route/prefix.ts';
 import { prefixOf } from './arbitraries.ts';
@@ -94,4 +95,14 @@ test('wordMask() covers the bits of its word', () => {
   expect(wordMask(128, 3)).toBe(-1);
   expect(addressBits(4)).toBe(32);
   expect(addressBits(6)).toBe(128);
+});
+
+test.each([
+  ['10.88.1.2/32', 24, '10.88.1.0/24'],
+  ['10.88.1.2/32', 32, '10.88.1.2/32'],
+  ['255.255.255.255/32', 0, '0.0.0.0/0'],
+  ['fd88:1:ffff:3:4:5:6:7/128', 33, 'fd88:1:8000::/33'],
+  ['fd88:1:2:3::/64', 64, 'fd88:1:2:3::/64'],
+])('shortened(%s, %i) is %s', (text, length, expected) => {
+  expect(formatPrefix(shortened(parsePrefix(text), length))).toBe(expected);
 });

@@ -10,6 +10,9 @@ import { ipPacket } from '../path/packets.ts';
 
 const PACKET = ipPacket({ src: '10.77.0.1', dst: '10.77.0.2' });
 
+const TO_88 = ipPacket({ src: '10.77.0.1', dst: '10.88.0.9' });
+const host88 = { dst: '10.88.0.9/32', src: '0.0.0.0/0' };
+
 function setUp(host: Host = connectedHosts().a) {
   const sendKeepalive = vi.fn();
   const loop = { sendKeepalive } as unknown as QueueLoop;
@@ -30,6 +33,33 @@ describe('Commands.apply()', () => {
     expect([...host.engine.peers()].map(({ slot }) => slot)).toEqual([1, 2]);
     apply({ kind: 'removePeer', slot: 1 });
     expect([...host.engine.peers()].map(({ slot }) => slot)).toEqual([2]);
+  });
+
+  test('addRoutes and removeRoutes change some of the routes of a peer', () => {
+    const { host, apply } = setUp();
+    const routes = [host88, { dst: 'fd88::/64', src: '::/0' }];
+    apply({ kind: 'addRoutes', slot: 1, routes });
+    apply({ kind: 'addRoutes', slot: 1, routes });
+    expect(host.encap(TO_88)).toBeInstanceOf(Uint8Array);
+    expect(host.encap(PACKET)).toBeInstanceOf(Uint8Array);
+    apply({ kind: 'removeRoutes', slot: 1, routes: [host88, { dst: '10.99.0.0/16', src: '0.0.0.0/0' }] });
+    expect(host.encap(TO_88)).toBeTypeOf('number');
+    expect(host.encap(PACKET)).toBeInstanceOf(Uint8Array);
+  });
+
+  test('addRoutes adds all of them or none', () => {
+    const { host, apply } = setUp();
+    const taken = { dst: '10.99.0.0/16', src: '0.0.0.0/0' };
+    apply({ kind: 'setPeers', peers: [peerSpec({ slot: 2, routes: [taken] })] });
+    apply({ kind: 'addRoutes', slot: 1, routes: [] });
+    const own = { dst: '10.77.0.2/32', src: '0.0.0.0/0' };
+    expect(() => apply({ kind: 'addRoutes', slot: 1, routes: [own, host88, taken] })).toThrow(
+      expect.objectContaining({ code: 'ERR_ICX_ROUTE_COLLISION' }),
+    );
+    expect(host.encap(TO_88)).toBeTypeOf('number');
+    // What the peer had before stays.
+    expect(host.encap(PACKET)).toBeInstanceOf(Uint8Array);
+    expect(() => apply({ kind: 'addRoutes', slot: 3, routes: [host88] })).toThrow('No peer has slot 3');
   });
 
   test('installs, retires and removes SAs', () => {

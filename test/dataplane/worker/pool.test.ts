@@ -123,6 +123,33 @@ describeHosts('WorkerPool', () => {
     await pool.setPeers([peer({ routes: [] })]);
   });
 
+  test('addRoutes() and removeRoutes() change single routes, which a thread that is replaced knows', async () => {
+    const { pool, heard } = await open();
+    const [a, b] = ['10.88.0.1/32', '10.88.0.2/32'].map((dst) => [{ dst, src: '0.0.0.0/0' }]);
+    await pool.setPeers([peer({ routes: [] }), peer({ slot: 2 })]);
+    await pool.addRoutes(1, [...(a ?? []), ...(b ?? [])]);
+    const collision = { code: 'ERR_ICX_ROUTE_COLLISION' };
+    await expect(pool.addRoutes(2, b ?? [])).rejects.toMatchObject(collision);
+    await pool.removeRoutes(1, b ?? []);
+    await pool.addRoutes(2, b ?? []);
+    kill(pool, 0);
+    await expect.poll(() => heard.replaced.length, { timeout: 10_000 }).toBe(1);
+    await expect(pool.setPeers([peer({ slot: 3, routes: a ?? [] })])).rejects.toMatchObject(collision);
+    await pool.removeRoutes(1, a ?? []);
+    await pool.setPeers([peer({ slot: 3, routes: a ?? [] })]);
+    await expect(pool.addRoutes(1, b ?? [])).rejects.toMatchObject(collision);
+  });
+
+  test('addRoutes() and removeRoutes() go to the queues that serve the network', async () => {
+    const { pool } = await open({ queues: 2 });
+    await pool.addNetwork({ vni: 8, interfaceName: null, switch: null });
+    await pool.setPeers([peer({ slot: 3, vni: 8 })]);
+    const routes = [{ dst: '10.88.0.1/32', src: '0.0.0.0/0' }];
+    await pool.addRoutes(3, routes);
+    await pool.removeRoutes(3, routes);
+    await expect(pool.addRoutes(4, routes)).rejects.toThrow('No peer has slot 4');
+  });
+
   test('installRx() and installTx() overwrite the keys that they are given, refused or not', async () => {
     const { pool } = await open({ queues: 2 });
     await pool.setPeers([peer()]);

@@ -40,6 +40,8 @@ async function build(): Promise<void> {
   host.ip('route add fd00:198::/64 via fd00:192::fe');
   end.ip('route add 192.0.2.0/24 via 198.51.100.254');
   end.ip('route add fd00:192::/64 via fd00:198::fe');
+  host.ip('route add 198.18.0.0/15 via 192.0.2.254');
+  router.ip('route add prohibit 198.18.0.0/15');
   host.ip('route add unreachable 203.0.113.0/25');
   host.ip('route add prohibit 203.0.113.128/25');
   await end.enter(async () => {
@@ -153,6 +155,60 @@ describe.skipIf(reason !== null)('RelaySource', () => {
       rig.relay.flush();
       await rig.turns(() => rig.relay.counters().rxDatagrams === 6);
       expect(rig.relay.counters().txDatagrams).toBe(6);
+    });
+  });
+
+  test('sends each datagram of a turn as it may be sent', async () => {
+    await inHost(async (rig) => {
+      const packet = (len: number, dontFragment: boolean, fromPort = 5_000) =>
+        udpPacket({
+          from: GUEST_4,
+          fromPort,
+          to: FAR_4,
+          toPort: far[0]?.port ?? 0,
+          data: bytes(len),
+          dontFragment,
+        });
+      for (let i = 0; i < 2; i++) {
+        rig.offer(packet(1_400, false));
+        rig.offer(packet(10, true));
+      }
+      rig.relay.flush();
+      await rig.turns(() => rig.relay.counters().rxDatagrams === 4);
+      expect(rig.relay.counters().dropped.tooLarge).toBe(0);
+      // A session that began with the other kind.
+      rig.accept(packet(10, true, 5_001));
+      rig.accept(packet(1_400, false, 5_001));
+      await rig.turns(() => rig.relay.counters().rxDatagrams === 6);
+      rig.guest.packets.length = 0;
+      rig.accept(packet(1_400, true));
+      const [icmp = Buffer.alloc(28)] = await rig.until(1);
+      expect([...icmp.subarray(20, 22)]).toEqual([3, 4]);
+    });
+  });
+
+  test('tells a guest of IPv6 the size of a path of IPv4 to the resolver', async () => {
+    await inHost(async (rig) => {
+      rig.relay.setResolver({ address: FAR_4, port: far[0]?.port ?? 0 });
+      const packet = udpPacket({ from: GUEST_6, fromPort: 1, to: 'fd77::1', toPort: 53, data: bytes(1_400) });
+      rig.accept(packet);
+      await rig.until(1);
+      const icmp = rig.guest.packets[0] ?? Buffer.alloc(48);
+      expect([...icmp.subarray(40, 42)]).toEqual([2, 0]);
+      expect(icmp.readUInt32BE(44)).toBe(NARROW + 20);
+    });
+  });
+
+  test('tells in the relay’s name what a router says, to a guest of another version in general', async () => {
+    await inHost(async (rig) => {
+      rig.relay.setResolver({ address: '198.18.0.1', port: 53 });
+      rig.send({ to: '198.18.0.1', toPort: 9, data: bytes(10) });
+      await rig.until(1);
+      rig.send({ to: 'fd77::1', toPort: 53, data: bytes(10) });
+      const [four = Buffer.alloc(28), six = Buffer.alloc(48)] = await rig.until(2);
+      expect([...four.subarray(20, 22)]).toEqual([3, 13]);
+      expect(four.subarray(12, 16).toString('hex')).toBe(hexAddress('10.77.0.1'));
+      expect([...six.subarray(40, 42)]).toEqual([1, 3]);
     });
   });
 

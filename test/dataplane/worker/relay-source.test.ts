@@ -1,6 +1,7 @@
 /** Guests' UDP through real sockets: what goes out, what comes back, what is refused, and what is given back. */
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { addressOf, poll } from '../../../dataplane/io/libc.ts';
 import { DenyList } from '../../../dataplane/relay/deny-list.ts';
 import { fragmentsOf, hexAddress, ipPacket, joinFragments, readUdp, udpPacket } from '../relay/packets.ts';
 import { GUEST_4, GUEST_6, LOOPBACK_ALLOWED, Outside, RelayRig, TestGuest } from './relay-rig.ts';
@@ -21,6 +22,12 @@ function descriptors(): number {
 }
 function bytes(len: number, seed = 1): Buffer {
   return Buffer.from(Uint8Array.from({ length: len }, (_, i) => (i * 31 + seed * 7 + (i >>> 8)) & 0xff));
+}
+function isReadable(fd: number): boolean {
+  const pollfd = Buffer.alloc(8);
+  pollfd.writeInt32LE(fd);
+  pollfd.writeInt16LE(1, 4);
+  return poll(addressOf(pollfd), 1, 0) === 1;
 }
 function readIcmp(packet: Buffer) {
   const at = packet[0] === 0x45 ? 20 : 40;
@@ -101,6 +108,8 @@ describe('RelaySource', () => {
       destinationPort: peer.port,
       ageMs: 5,
       idleMs: 5,
+      txDatagrams: 100,
+      rxDatagrams: 100,
       txBytes: total,
       rxBytes: total,
       isOpen: true,
@@ -263,6 +272,15 @@ describe('RelaySource', () => {
     expect(rig.relay.counters().dropped).toMatchObject({ [reason]: 1 });
   });
 
+  test('reads nothing behind a packet that is too short for UDP', () => {
+    const rig = rigOf();
+    const packet = ipPacket({ from: GUEST_4, to: '127.0.0.1', protocol: 17, body: Buffer.alloc(4, 1) });
+    const at = rig.arena.bytes.length - packet.length;
+    rig.arena.bytes.set(packet, at);
+    expect(rig.relay.accept(at, packet.length, rig.guest, 0)).toBe(true);
+    expect(rig.relay.counters().dropped.malformed).toBe(1);
+  });
+
   test('carries a datagram without a checksum over IPv4, and what is behind its length not', async () => {
     const rig = rigOf();
     const peer = await outside('echo');
@@ -306,12 +324,30 @@ describe('RelaySource', () => {
       from: hexAddress('10.77.0.1'),
     });
     // Its address is denied to guests, not to the relay itself.
-    rig.relay.setDenyList(new DenyList());
+    rig.relay.setDenyList(new DenyList({ overlay: ['10.77.0.0/24', 'fd77::/64'] }));
     expect(rig.relay.size).toBe(2);
     rig.relay.setResolver(null);
     expect(rig.relay.size).toBe(0);
     rig.send({ to: '10.77.0.1', toPort: 53, data: bytes(40) });
     expect(readIcmp(packets[3] ?? Buffer.alloc(28))).toMatchObject({ type: 3, code: 3 });
+  });
+
+  test('covers() what it would send to', () => {
+    const rig = rigOf({ denyList: new DenyList({ overlay: ['10.77.0.0/24'] }) });
+    const covers = (address: string) => {
+      const octets = Uint8Array.from(Buffer.from(hexAddress(address), 'hex'));
+      return rig.relay.covers(new DataView(octets.buffer), octets.length === 4 ? 4 : 6, 0);
+    };
+    expect(['10.77.0.1', '10.77.0.2', '8.8.8.8', '127.0.0.1', 'fd77::1', '::1'].map(covers)).toEqual([
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
+    rig.relay.setOn(false);
+    expect(covers('8.8.8.8')).toBe(false);
   });
 
   test('off, it accepts nothing and has no sessions', async () => {
@@ -352,6 +388,8 @@ describe('RelaySource, sessions', () => {
     expect(rig.relay.counters().opened).toBe(32);
     rig.turn();
     expect(rig.relay.counters().opened).toBe(40);
+    rig.turn();
+    expect(isReadable(rig.relay.fd)).toBe(false);
     await rig.turns(() => peer.received.length === 120);
     for (let port = 1; port <= 40; port++) {
       const own = peer.received.map(({ data }) => data).filter((data) => data[0] === port);
@@ -369,6 +407,30 @@ describe('RelaySource, sessions', () => {
     expect(rig.relay.counters().dropped.waitingFull).toBe(6);
     rig.relay.removeGuest(1);
     expect(rig.relay.counters().dropped.abandoned).toBe(64);
+    for (let turn = 0; turn < 3; turn++) rig.turn();
+    expect(rig.relay.counters().opened).toBe(16);
+  });
+
+  test('sends what waits for the end of the turn before a session ends', async () => {
+    const rig = rigOf();
+    const peer = await outside('open');
+    const packet = (i: number) =>
+      udpPacket({ from: GUEST_4, fromPort: 1, to: '127.0.0.1', toPort: peer.port, data: bytes(5, i) });
+    for (let i = 0; i < 3; i++) rig.offer(packet(i));
+    rig.relay.removeGuest(1);
+    await rig.turns(() => peer.received.length === 3);
+    expect(peer.received.map(({ data }) => data)).toEqual([bytes(5, 0), bytes(5, 1), bytes(5, 2)]);
+  });
+
+  test('answers the guest that has the number now', async () => {
+    const rig = rigOf();
+    const peer = await outside('echo');
+    const newer = new TestGuest(1, rig.arena);
+    rig.send({ to: '127.0.0.1', toPort: peer.port, data: bytes(3) });
+    await rig.until(1);
+    rig.send({ to: '127.0.0.1', toPort: peer.port, data: bytes(4) }, newer);
+    await rig.until(1, newer);
+    expect(rig.guest.packets.length).toBe(1);
   });
 
   test('ends idle sessions, and gives all descriptors back', { timeout: 120_000 }, () => {
