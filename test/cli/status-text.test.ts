@@ -150,6 +150,7 @@ ${quietPeer('lost')}
   test.each<[string, Partial<NetworkStatus>, string]>([
     ['without interface', { interface: null }, '  interface: (none)\n'],
     ['with a relay', { relay: { sessions: 3, max_sessions: 9 } }, '  relay: 3 of at most 9 sessions\n'],
+    ['with containers', { attachments: 2 }, '  containers: 2\n'],
   ])('has a block for one L3 network %s', (_, changes, line) => {
     const { networks = [], ...status } = sampleStatus();
     const text = renderStatus(

@@ -1,4 +1,5 @@
 /** What the plugin's verbs answer with a real agent: refusals, differences, garbage, and an agent that is away. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { AgentDirectory } from '../support/agent.ts';
@@ -7,7 +8,7 @@ import { CniFailure, type CniNetwork, containerTraces, TestContainer } from '../
 import { describeHosts } from '../support/describe-hosts.ts';
 import { filesIn } from '../support/host-state.ts';
 import { Lab } from '../support/netns.ts';
-import { missingTools } from '../support/tools.ts';
+import { missingTools, testUnless } from '../support/tools.ts';
 import { ping, untilPing } from '../support/traffic.ts';
 
 const WEB = { hostPort: 8_080, containerPort: 80, protocol: 'tcp' };
@@ -169,9 +170,33 @@ for (const mode of ['l3', 'l2'] as const) {
         expect(c1.space.ip('-o link show eth0')).toContain('mtu 1000 ');
       });
 
+      testUnless(
+        mode === 'l3' ? null : 'its peers have no prefixes',
+        'what a reload gives to a peer is not masqueraded',
+        async () => {
+          const { agent } = network;
+          const text = readFileSync(agent.configFile, 'utf8');
+          const overlay = async () =>
+            (await agent.host.exec(['nft', 'list', 'set', 'inet', 'icx_n1', 'overlay4'])).stdout;
+          await c1.add(network);
+          try {
+            expect(await overlay()).not.toContain('203.0.113.0/24');
+            writeFileSync(
+              agent.configFile,
+              text.replace('allowed_ips = [', 'allowed_ips = ["203.0.113.0/24",'),
+            );
+            expect((await agent.cli('reload', agent.name)).code).toBe(0);
+            expect(await overlay()).toContain('203.0.113.0/24');
+          } finally {
+            writeFileSync(agent.configFile, text);
+            await agent.cli('reload', agent.name);
+          }
+        },
+      );
+
       test('a hundred containers that come and go leave nothing', async () => {
-        for (let round = 0; round < 25; round++) {
-          const some = [0, 1, 2, 3].map((index) => (index % 2 === 0 ? c1 : c2)).slice(0, 2);
+        for (let round = 0; round < 50; round++) {
+          const some = [c1, c2];
           await Promise.all(some.map((container) => container.add(network)));
           await Promise.all(some.map((container) => container.del(network)));
         }
