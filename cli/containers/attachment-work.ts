@@ -56,14 +56,13 @@ export class AttachmentWork {
   ): Promise<void> {
     const plan: LinkPlan = { ...record, mode: network.mode };
     const pair = makePair(plan, netns);
-    const steps = [
+    // None may still be at work when what was made is taken back.
+    await settled([
       pair.then(() => configureContainer(plan, netns)),
       pair.then(() => addPort(record, network)),
       this.#openWay(record, network, remember),
       this.nat.apply(),
-    ];
-    // None may still be at work when the first that failed is taken back.
-    for (const step of await Promise.allSettled(steps)) if (step.status === 'rejected') throw step.reason;
+    ]);
   }
 
   /** Takes back whatever is there; the record is none of `records` any more. @throws {Error} */
@@ -71,9 +70,11 @@ export class AttachmentWork {
     const network = this.networkOf(record);
     // Before its interface, which the switch would miss.
     if (record.port !== null) await network?.switch?.removePort(record.port);
-    await removeLink(record.hostInterface.name);
-    if (network !== undefined) await this.#releaseGateways(network, record.gateways);
-    await this.nat.apply();
+    await settled([
+      removeLink(record.hostInterface.name),
+      network === undefined ? Promise.resolve() : this.#releaseGateways(network, record.gateways),
+      this.nat.apply(),
+    ]);
   }
 
   /** Gives an attachment that is whole the port that it has lost with an agent, or with its network. @throws {Error} */
@@ -168,6 +169,11 @@ export class AttachmentWork {
     const ofContainers = attachments.flatMap(({ ips }) => ips.map(networkOf));
     return { table: natTableName(agent), attachments, overlay: [...new Set([...own, ...ofContainers])] };
   }
+}
+
+/** Waits for all, then throws what the first of them threw. */
+async function settled(steps: readonly Promise<void>[]): Promise<void> {
+  for (const step of await Promise.allSettled(steps)) if (step.status === 'rejected') throw step.reason;
 }
 
 async function addPort(
