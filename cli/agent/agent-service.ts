@@ -12,9 +12,9 @@ import type { Config } from '../config/types.ts';
 import type { Logger } from '../logger.ts';
 import { formatSpi, type Status } from '../status-schema.ts';
 import { L2Service } from './l2-service.ts';
-import { NO_RELAY } from './no-relay.ts';
 import type { Overlay } from './overlay.ts';
 import { readStatus } from './readings.ts';
+import { RelayService } from './relay-service.ts';
 
 type RekeyOutcome = Awaited<ReturnType<Overlay['control']['rekey']>>[number];
 
@@ -103,8 +103,7 @@ export class AgentService implements AgentApi {
   }
 
   get relay(): RelayApi {
-    this.#running();
-    return NO_RELAY;
+    return new RelayService(this.#running());
   }
 
   down(): void {

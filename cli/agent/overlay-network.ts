@@ -5,6 +5,7 @@ import { FRAME_HEADER_LEN, type NetworkOptions } from '../../dataplane/worker/po
 import { CliError, Exit } from '../cli-error.ts';
 import type { InterfaceConfig, NetworkConfig } from '../config/types.ts';
 import { HostInterface } from '../host/interface.ts';
+import type { Logger } from '../logger.ts';
 import type { Endpoints } from './endpoints.ts';
 import { carriesIpv6, interfacePlan, type ReachablePeer } from './interface-plan.ts';
 import { NetworkPorts } from './network-ports.ts';
@@ -44,11 +45,11 @@ export class OverlayNetwork {
 
   /** @param seed 32 random bits. */
   poolOptions(seed: number): NetworkOptions {
-    const { name, device, mode, ports, switch: own } = this.#config;
+    const { name, device, mode, ports, relay, switch: own } = this.#config;
     return {
       vni: this.vni,
       interfaceName: device ? name : null,
-      guests: mode === 'l3' && ports.length > 0,
+      guests: mode === 'l3' && (ports.length > 0 || relay !== null),
       switch: mode === 'l2' && own !== null ? { ...own, seed } : null,
     };
   }
@@ -100,9 +101,13 @@ export class OverlayNetwork {
     await this.#host?.apply(interfacePlan(own, this.#config, this.mtu.mtuBytes, dataPorts, reachable));
   }
 
-  /** What the operator should change on this host, one line each. */
-  warnings(): string[] {
-    return this.#host?.warnings() ?? [];
+  /** Tells that it is up, and what the operator should change on this host. */
+  logStart(log: Logger, aead: string): void {
+    for (const warning of this.#host?.warnings() ?? []) log.warn(warning);
+    const { mtuBytes: mtu, reason } = this.mtu;
+    const { name: network, mode, device } = this.#config;
+    const what = device ? 'interface is up' : 'network is up';
+    log.info({ network, vni: this.vni, mode, mtu, reason, aead }, what);
   }
 
   /** Takes back what is on the host. @returns What could not be, one line each. */

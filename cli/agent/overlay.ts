@@ -13,6 +13,7 @@ import { Endpoints } from './endpoints.ts';
 import { isOverlayAddress } from './overlay-address.ts';
 import { OverlayHost } from './overlay-host.ts';
 import { interfaceLost, OverlayNetwork } from './overlay-network.ts';
+import { OverlayRelays } from './overlay-relays.ts';
 import { PeerObserver } from './peer-observer.ts';
 import { controlPeer } from './peer-specs.ts';
 import { PeerTable } from './peer-table.ts';
@@ -31,6 +32,7 @@ export class Overlay {
   readonly #underlay: Underlay;
   readonly #networks = new Map<number, OverlayNetwork>();
   readonly #host: OverlayHost;
+  readonly #relays: OverlayRelays;
   readonly #resolve: (host: string) => Promise<string[]>;
   #pool: WorkerPool | null = null;
   #control: ControlPlane | null = null;
@@ -48,6 +50,7 @@ export class Overlay {
     this.#endpoints = new Endpoints(this.#resolve, service.log);
     this.#underlay = new Underlay(own.listenPort);
     for (const network of networks) this.#networks.set(network.vni, new OverlayNetwork(network));
+    this.#relays = new OverlayRelays({ overlay: this, own, log: service.log });
     this.#host = new OverlayHost({
       networks: () => this.networks(),
       peers: this.peers,
@@ -67,6 +70,7 @@ export class Overlay {
       onNotice: (notice) => service.log.warn(notice),
     });
     undo.push('the watch on routes', () => watch.close());
+    undo.push('the watch on addresses', overlay.#relays.watch());
     return overlay;
   }
 
@@ -175,23 +179,15 @@ export class Overlay {
     // Its first part tells the threads to end: the process would wait until they wake by themselves.
     process.once('exit', () => void this.pool.close());
     if (this.pool.warning !== null) log.warn(this.pool.warning);
+    // Before there is anybody who could use them.
+    await this.#relays.apply();
     await this.#setAllPeers();
     undo.push('addresses and routes', () => this.#host.removeSync());
     process.once('exit', () => this.#host.removeSync());
     await this.#host.apply(own, this.pool.sourcePorts);
     for (const network of this.networks()) await network.applyPorts(this.pool, this.peers);
-    this.#logStart();
-  }
-
-  #logStart(): void {
-    const { log } = this.#service;
-    for (const network of this.networks()) {
-      for (const warning of network.warnings()) log.warn(warning);
-      const { mtuBytes: mtu, reason } = network.mtu;
-      const { name, mode, device } = network.config;
-      const what = device ? 'interface is up' : 'network is up';
-      log.info({ network: name, vni: network.vni, mode, mtu, reason, aead: this.pool.aead }, what);
-    }
+    await this.#relays.apply();
+    for (const network of this.networks()) network.logStart(log, this.pool.aead);
   }
 
   async #openControlPlane(undo: UndoStack): Promise<void> {
@@ -290,6 +286,7 @@ export class Overlay {
     this.pool.setFragmentation(this.#host.fragments);
     await this.#setAllPeers();
     await this.#host.apply(this.#service.config.interface, this.pool.sourcePorts);
+    await this.#relays.apply();
     for (const { mtu } of this.networks()) {
       for (const [slot, mtuBytes] of mtu.byPeer) this.#control?.sendPath(slot, mtuBytes);
     }

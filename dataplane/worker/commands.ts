@@ -74,6 +74,13 @@ export class Commands {
         return readGuests(this.#networks.routed(command.vni).guests);
       case 'listGuestNeighbours':
         return listGuestNeighbours(this.#networks.routed(command.vni).guests, nowMs);
+      case 'setRelay':
+        this.#networks.setRelay(command.vni, command.relay);
+        return null;
+      case 'readRelay':
+        return this.#networks.relays.read(command.vni);
+      case 'listRelay':
+        return this.#networks.relays.list(command.vni, nowMs);
       case 'stop':
         throw new TypeError('stop is handled by the loop');
       default:

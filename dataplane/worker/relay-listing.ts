@@ -14,8 +14,11 @@ export interface RelaySession {
   readonly destinationPort: number;
   readonly ageMs: number;
   readonly idleMs: number;
+  /** From the guest. */
+  readonly txDatagrams: number;
   /** UDP data from the guest. */
   readonly txBytes: number;
+  readonly rxDatagrams: number;
   /** UDP data to the guest. */
   readonly rxBytes: number;
   /** Whether it has its socket. */
@@ -38,7 +41,9 @@ export function listSessions(table: SessionTable, sessions: RelaySessions, nowMs
       destinationPort: table.destinationPort(slot),
       ageMs: sessions.ageMs(slot, nowMs),
       idleMs: table.idleMs(slot, nowMs),
+      txDatagrams: sessions.txDatagrams(slot),
       txBytes: sessions.txBytes(slot),
+      rxDatagrams: sessions.rxDatagrams(slot),
       rxBytes: sessions.rxBytes(slot),
       isOpen: sessions.fd(slot) >= 0,
     });

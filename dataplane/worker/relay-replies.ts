@@ -55,7 +55,7 @@ export class RelayReplies {
       } while (offset < len);
       bytes += len;
     }
-    sessions.received(slot, bytes);
+    sessions.received(slot, datagrams, bytes);
     counts.add(RelayCount.rxDatagrams, datagrams);
     counts.add(RelayCount.rxBytes, bytes);
     return datagrams;

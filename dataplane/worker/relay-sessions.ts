@@ -49,7 +49,9 @@ export class RelaySessions {
   readonly #mayFragment: Uint8Array;
   readonly #lastLens: Int32Array;
   readonly #openedAtMs: Float64Array;
+  readonly #txDatagrams: Float64Array;
   readonly #txBytes: Float64Array;
+  readonly #rxDatagrams: Float64Array;
   readonly #rxBytes: Float64Array;
   readonly #targets: (RelayTarget | null)[];
   #opensLeft = OPENS_PER_TURN;
@@ -65,7 +67,9 @@ export class RelaySessions {
     this.#mayFragment = new Uint8Array(maxSessions);
     this.#lastLens = new Int32Array(maxSessions);
     this.#openedAtMs = new Float64Array(maxSessions);
+    this.#txDatagrams = new Float64Array(maxSessions);
     this.#txBytes = new Float64Array(maxSessions);
+    this.#rxDatagrams = new Float64Array(maxSessions);
     this.#rxBytes = new Float64Array(maxSessions);
   }
 
@@ -101,15 +105,24 @@ export class RelaySessions {
     return nowMs - (this.#openedAtMs[slot] ?? 0);
   }
 
+  txDatagrams(slot: number): number {
+    return this.#txDatagrams[slot] ?? 0;
+  }
+
   txBytes(slot: number): number {
     return this.#txBytes[slot] ?? 0;
+  }
+
+  rxDatagrams(slot: number): number {
+    return this.#rxDatagrams[slot] ?? 0;
   }
 
   rxBytes(slot: number): number {
     return this.#rxBytes[slot] ?? 0;
   }
 
-  received(slot: number, bytes: number): void {
+  received(slot: number, datagrams: number, bytes: number): void {
+    this.#rxDatagrams[slot] = (this.#rxDatagrams[slot] ?? 0) + datagrams;
     this.#rxBytes[slot] = (this.#rxBytes[slot] ?? 0) + bytes;
   }
 
@@ -136,7 +149,9 @@ export class RelaySessions {
     this.#mayFragment[slot] = 1;
     this.#lastLens[slot] = 0;
     this.#openedAtMs[slot] = nowMs;
+    this.#txDatagrams[slot] = 0;
     this.#txBytes[slot] = 0;
+    this.#rxDatagrams[slot] = 0;
     this.#rxBytes[slot] = 0;
     this.#isPending[slot] = 1;
     this.#pending.append(PENDING, slot);
@@ -207,7 +222,8 @@ export class RelaySessions {
     }
   }
 
-  sent(slot: number, bytes: number): void {
+  sent(slot: number, datagrams: number, bytes: number): void {
+    this.#txDatagrams[slot] = (this.#txDatagrams[slot] ?? 0) + datagrams;
     this.#txBytes[slot] = (this.#txBytes[slot] ?? 0) + bytes;
   }
 

@@ -102,6 +102,8 @@ describe('RelaySource', () => {
       ageMs: 5,
       idleMs: 5,
       txBytes: total,
+      rxDatagrams: 100,
+      txDatagrams: 100,
       rxBytes: total,
       isOpen: true,
     });
