@@ -258,7 +258,7 @@ describeHosts(
     });
 
     test('ten thousand sessions come, are all that there are, and go', async () => {
-      const open = async () => (await relay.status()).networks[0]?.relay?.sessions;
+      const open = async () => (await relay.status()).networks?.[0]?.relay?.sessions;
       const opened = async () => (await scrape(relay)).value('icx_relay_sessions_opened_total');
       await expect.poll(open, { timeout: 15_000, interval: 100 }).toBe(0);
       const fds = descriptors();
