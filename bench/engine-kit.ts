@@ -141,6 +141,7 @@ export function peerSettings(slot: number) {
     endpoint: UNDERLAY,
     rxRateLimitPps: 0,
     validateSource: false,
+    exit: false,
     keepaliveMs: 0,
     mtuBytes: 1_400,
     controlPort: CONTROL_PORT,

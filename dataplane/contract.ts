@@ -55,6 +55,8 @@ export interface PeerSpec {
    * the control connection never runs through the overlay it makes; 0 switches that off.
    */
   readonly controlPort: number;
+  /** Whether it may use the network's relay, where there is one. */
+  readonly exit: boolean;
 }
 
 /** One direction of one lane. */

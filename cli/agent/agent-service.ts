@@ -14,9 +14,9 @@ import type { Attachments } from '../containers/attachments.ts';
 import type { Logger } from '../logger.ts';
 import { formatSpi, type Status } from '../status-schema.ts';
 import { L2Service } from './l2-service.ts';
-import { NO_RELAY } from './no-relay.ts';
 import type { Overlay } from './overlay.ts';
 import { readStatus } from './readings.ts';
+import { RelayService } from './relay-service.ts';
 import { STARTING_ATTACHMENTS } from './starting-attachments.ts';
 
 type RekeyOutcome = Awaited<ReturnType<Overlay['control']['rekey']>>[number];
@@ -109,8 +109,7 @@ export class AgentService implements AgentApi {
   }
 
   get relay(): RelayApi {
-    this.#running();
-    return NO_RELAY;
+    return new RelayService(this.#running());
   }
 
   get attachments(): AttachApi {

@@ -3,7 +3,7 @@ import { MAX_NEIGHBOURS } from '../../dataplane/worker/guest-limits.ts';
 import type { GuestsReading } from '../../dataplane/worker/messages.ts';
 import type { PoolGuests } from '../../dataplane/worker/pool-guests.ts';
 import type { PortStatus } from '../admin-l2-api.ts';
-import type { NetworkSnapshot } from '../metrics-snapshot.ts';
+import type { NetworkSnapshot, RelaySnapshot } from '../metrics-snapshot.ts';
 import type { Overlay } from './overlay.ts';
 import type { OverlayNetwork } from './overlay-network.ts';
 import { localPort, type PortReading, peerPorts, portSnapshot } from './port-readings.ts';
@@ -24,6 +24,7 @@ export async function readGuestPorts(
 export async function readGuestNetwork(
   network: OverlayNetwork,
   own: PoolGuests,
+  relay: RelaySnapshot | null,
 ): Promise<NetworkSnapshot | null> {
   const reading = await own.read();
   if (reading === null) return null;
@@ -34,7 +35,7 @@ export async function readGuestNetwork(
     neighbours: reading.guests.reduce((sum, { neighbours }) => sum + neighbours, 0),
     suppressed: reading.answered,
     ports: portsOf(network, own, reading).map(portSnapshot),
-    relay: null,
+    relay,
   };
 }
 

@@ -33,6 +33,8 @@ interface Ported<P extends PoolPorts> extends NamedNetwork {
   readonly network: OverlayNetwork;
   readonly own: P;
   readonly peers: readonly PeerEntry[];
+  /** The switch's number for the port of its relay; 0 where it has none. */
+  readonly relayPort: number;
 }
 type Joined = Ported<PoolSwitch> | Ported<PoolGuests>;
 
@@ -161,17 +163,20 @@ export class L2Service implements L2Api {
       const held = pool.network(network.vni);
       const own = held === undefined ? null : portsOf(held);
       const { vni, config } = network;
-      return own === null ? [] : [{ network, own, name: config.name, vni, peers: peers.of(vni) }];
+      const relayPort = held?.relay?.port ?? 0;
+      return own === null ? [] : [{ network, own, name: config.name, vni, peers: peers.of(vni), relayPort }];
     });
   }
 }
 
 /** The port or peer that the network's number means. */
-function placeOf({ own, peers }: Joined, id: number): Place {
+function placeOf({ own, peers, relayPort }: Joined, id: number): Place {
   const peer = peers.find(({ slot }) => slot === id);
   if (peer !== undefined) return { port: peer.config.name, kind: 'peer' };
   if (id === ANYWHERE) return { port: 'any', kind: 'peer' };
-  return { port: own.ports().find((port) => port.id === id)?.name ?? `port ${id}`, kind: 'port' };
+  const name = own.ports().find((port) => port.id === id)?.name;
+  // The relay's station is behind a port that nobody opened.
+  return { port: name ?? (id === relayPort ? 'relay' : `port ${id}`), kind: 'port' };
 }
 
 function stateOf(isStatic: boolean): 'static' | 'learned' {

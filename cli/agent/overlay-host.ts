@@ -1,8 +1,10 @@
 /** What the overlay's networks have on the host together: interfaces as the underlay allows, addresses, routes. */
+import type { PoolOptions } from '../../dataplane/worker/pool.ts';
 import type { InterfaceConfig } from '../config/types.ts';
 import type { Logger } from '../logger.ts';
 import type { OverlayNetwork } from './overlay-network.ts';
 import type { PeerTable } from './peer-table.ts';
+import { queueCount } from './queue-count.ts';
 import type { Underlay } from './underlay.ts';
 
 export interface OverlayHostOptions {
@@ -47,6 +49,19 @@ export class OverlayHost {
       network.mtu = mtu;
     }
     this.#isMeasured = true;
+  }
+
+  /** What the networks of a pool have in common. */
+  poolOptions(own: InterfaceConfig): Omit<PoolOptions, 'networks'> {
+    const { listen, listenPort, controlPort } = own;
+    return {
+      listen,
+      listenPort,
+      controlPort,
+      queues: queueCount(own.queues),
+      maxPeers: this.#options.peers.capacity,
+      fragment: this.fragments,
+    };
   }
 
   /** Gives every interface what it is to have. @param dataPorts UDP source ports of the data plane. @throws {IpError} */

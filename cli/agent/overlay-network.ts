@@ -49,11 +49,11 @@ export class OverlayNetwork {
 
   /** @param seed 32 random bits. */
   poolOptions(seed: number): NetworkOptions {
-    const { name, device, mode, ports, switch: own } = this.#config;
+    const { name, device, mode, ports, relay, switch: own } = this.#config;
     return {
       vni: this.vni,
       interfaceName: device ? name : null,
-      guests: mode === 'l3' && ports.length > 0,
+      guests: mode === 'l3' && (ports.length > 0 || relay !== null),
       switch: mode === 'l2' && own !== null ? { ...own, seed } : null,
     };
   }

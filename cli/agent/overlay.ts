@@ -13,11 +13,11 @@ import { Endpoints } from './endpoints.ts';
 import { isOverlayAddress } from './overlay-address.ts';
 import { OverlayHost } from './overlay-host.ts';
 import { interfaceLost, OverlayNetwork } from './overlay-network.ts';
+import { OverlayRelays } from './overlay-relays.ts';
 import { OverlayRoutes } from './overlay-routes.ts';
 import { PeerObserver } from './peer-observer.ts';
 import { controlPeer } from './peer-specs.ts';
 import { PeerTable } from './peer-table.ts';
-import { queueCount } from './queue-count.ts';
 import { Refresher } from './refresher.ts';
 import { hostResolver } from './resolve-host.ts';
 import { Underlay } from './underlay.ts';
@@ -33,6 +33,7 @@ export class Overlay {
   readonly #underlay: Underlay;
   readonly #networks = new Map<number, OverlayNetwork>();
   readonly #host: OverlayHost;
+  readonly #relays: OverlayRelays;
   readonly #resolve: (host: string) => Promise<string[]>;
   #pool: WorkerPool | null = null;
   #control: ControlPlane | null = null;
@@ -48,6 +49,7 @@ export class Overlay {
     this.#endpoints = new Endpoints(this.#resolve, service.log);
     this.#underlay = new Underlay(own.listenPort);
     for (const network of networks) this.#networks.set(network.vni, new OverlayNetwork(network));
+    this.#relays = new OverlayRelays({ overlay: this, own, log: service.log });
     this.#host = new OverlayHost({
       networks: () => this.networks(),
       peers: this.peers,
@@ -79,6 +81,7 @@ export class Overlay {
       onNotice: (notice) => service.log.warn(notice),
     });
     undo.push('the watch on routes', () => watch.close());
+    undo.push('the watch on addresses', overlay.#relays.watch());
     return overlay;
   }
 
@@ -178,13 +181,8 @@ export class Overlay {
     for (const { name, device } of config.networks) if (device) await removeStaleRules(name);
     this.#pool = await WorkerPool.open(
       {
+        ...this.#host.poolOptions(own),
         networks: this.networks().map((network) => network.poolOptions(randomInt(SEED_LIMIT))),
-        listen: own.listen,
-        listenPort: own.listenPort,
-        controlPort: own.controlPort,
-        queues: queueCount(own.queues),
-        maxPeers: this.peers.capacity,
-        fragment: this.#host.fragments,
       },
       {
         onWorkerReplaced: (queue, reason) => this.#workerReplaced(queue, reason),
@@ -202,11 +200,14 @@ export class Overlay {
     // Its first part tells the threads to end: the process would wait until they wake by themselves.
     process.once('exit', () => void this.pool.close());
     if (this.pool.warning !== null) log.warn(this.pool.warning);
+    // Before there is anybody who could use them.
+    await this.#relays.apply();
     await this.#setAllPeers();
     undo.push('addresses and routes', () => this.#host.removeSync());
     process.once('exit', () => this.#host.removeSync());
     await this.#applyToHost();
     for (const network of this.networks()) await network.applyPorts(this.pool, this.peers);
+    await this.#relays.apply();
     this.#host.logStart(this.pool.aead);
   }
 
@@ -283,6 +284,7 @@ export class Overlay {
     this.pool.setFragmentation(this.#host.fragments);
     await this.#setAllPeers();
     await this.#applyToHost();
+    await this.#relays.apply();
     for (const { mtu } of this.networks()) {
       for (const [slot, mtuBytes] of mtu.byPeer) this.#control?.sendPath(slot, mtuBytes);
     }

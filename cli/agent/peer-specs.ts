@@ -50,6 +50,7 @@ export function peerSpec(
     keepaliveMs: config.keepaliveMs,
     mtuBytes: mtu.fragment ? own : (mtu.byPeer.get(slot) ?? own),
     controlPort: config.controlPort,
+    exit: config.exit === 'udp',
   };
 }
 

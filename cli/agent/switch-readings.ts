@@ -1,7 +1,7 @@
 /** Reads the switch of a network, for status, metrics and `icx port list`. */
 import type { PoolSwitch } from '../../dataplane/worker/pool-switch.ts';
 import type { PortStatus } from '../admin-l2-api.ts';
-import type { NetworkSnapshot } from '../metrics-snapshot.ts';
+import type { NetworkSnapshot, RelaySnapshot } from '../metrics-snapshot.ts';
 import type { Overlay } from './overlay.ts';
 import type { OverlayNetwork } from './overlay-network.ts';
 import { localPort, peerPorts, portSnapshot } from './port-readings.ts';
@@ -22,6 +22,7 @@ export async function readSwitchPorts(
 export async function readSwitchNetwork(
   network: OverlayNetwork,
   own: PoolSwitch,
+  relay: RelaySnapshot | null,
 ): Promise<NetworkSnapshot | null> {
   const reading = await own.read();
   if (reading === null) return null;
@@ -50,7 +51,7 @@ export async function readSwitchNetwork(
     neighbours: reading.neighbours,
     suppressed: reading.suppressed,
     ports: own.ports().map((port) => portSnapshot(localPort(network, port, byId.get(port.id)))),
-    relay: null,
+    relay,
   };
 }
 

@@ -56,13 +56,17 @@ export function networksInForce(running: Config, next: Config): readonly Network
 }
 
 /**
- * Whether guests come to a network that several queues may serve: one is to serve it then.
+ * Whether guests or a relay come to a network that several queues may serve: one is to serve it then.
  *
  * @param queues Setting of the running agent.
  */
 function needsOneQueue(running: NetworkConfig, next: NetworkConfig, queues: number | 'auto'): boolean {
-  const takesGuests = running.mode === 'l2' || !running.device || running.ports.length > 0 || queues === 1;
-  return !takesGuests && next.mode === 'l3' && next.ports.length > 0;
+  const takesGuests = running.mode === 'l2' || !running.device || hasGuests(running) || queues === 1;
+  return !takesGuests && next.mode === 'l3' && hasGuests(next);
+}
+
+function hasGuests({ ports, relay }: NetworkConfig): boolean {
+  return ports.length > 0 || relay !== null;
 }
 
 type Pair = readonly [running: NetworkConfig | null, next: NetworkConfig];

@@ -34,6 +34,8 @@ export class Peer {
   mtuBytes = 0;
   controlPort = 0;
   keepaliveMs = 0;
+  /** Whether the way out of its network is open to it. */
+  mayExit = false;
   readonly rateLimit = new RateLimit();
 
   /** Receive SAs: the current one of each lane, and those in their grace time. */
@@ -71,6 +73,7 @@ export class Peer {
     this.mtuBytes = spec.mtuBytes;
     this.controlPort = spec.controlPort;
     this.keepaliveMs = spec.keepaliveMs;
+    this.mayExit = spec.exit;
     if (this.rateLimit.limitPps !== spec.rxRateLimitPps) this.rateLimit.setLimit(spec.rxRateLimitPps);
   }
 

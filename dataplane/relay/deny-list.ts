@@ -2,8 +2,8 @@
  * Where a relay sends nothing: who may be a stranger's guest must not reach through the host what
  * only the host may reach.
  *
- * The longest prefix that covers a destination decides; of two rules for the same prefix a
- * configured refusal comes first, then a configured permission, then what is refused by default.
+ * A configured refusal comes first, then a configured permission, then what is refused by default,
+ * whichever of their prefixes is the longest: so a refusal has no exception that is easily overlooked.
  * An IPv6 address that carries an IPv4 address is also refused where that one is. The agent's own
  * ports on this host stay refused whatever is permitted: they would let a guest speak as the host.
  */
@@ -19,7 +19,7 @@ export const DEFAULT_DENIED: readonly string[] = [
   '0.0.0.0/8', // this host, RFC 791 §3.2
   '127.0.0.0/8', // loopback
   '169.254.0.0/16', // link-local, RFC 3927
-  '169.254.169.254/32', // metadata of most clouds, also where link-local is permitted
+  '169.254.169.254/32', // metadata of most clouds
   '100.100.100.200/32', // of Alibaba
   '168.63.129.16/32', // of Azure
   '192.0.0.192/32', // of Oracle
@@ -54,18 +54,17 @@ const ALL_LENGTHS = 128;
 
 /** Not to be changed: who has another one asks that one. */
 export class DenyList {
-  /** Whether a prefix is refused. */
-  readonly #v4 = new Lpm<boolean>(4);
-  readonly #v6 = new Lpm<boolean>(6);
+  /** What the configuration says, then what is refused unless it says otherwise. */
+  readonly #deny = { v4: new Lpm<boolean>(4), v6: new Lpm<boolean>(6) };
+  readonly #allow = { v4: new Lpm<boolean>(4), v6: new Lpm<boolean>(6) };
+  readonly #defaults = { v4: new Lpm<boolean>(4), v6: new Lpm<boolean>(6) };
   readonly #ownPorts: OwnPorts;
 
   /** @throws {RangeError} for a text that is no prefix, address or port. */
   constructor({ deny = [], allow = [], overlay = [], hostAddresses = [], ownPorts = [] }: DenyRules = {}) {
-    // The later of two rules for one prefix replaces the earlier.
-    const defaults = [...DEFAULT_DENIED, ...overlay, ...hostAddresses.map(hostPrefix)];
-    this.#addAll(defaults, true);
-    this.#addAll(allow, false);
-    this.#addAll(deny, true);
+    addAll(this.#defaults, [...DEFAULT_DENIED, ...overlay, ...hostAddresses.map(hostPrefix)]);
+    addAll(this.#allow, allow);
+    addAll(this.#deny, deny);
     this.#ownPorts = new OwnPorts(ownPorts, hostAddresses);
   }
 
@@ -77,21 +76,35 @@ export class DenyList {
   isDenied(family: 4 | 6, view: DataView, addressAt: number, port: number): boolean {
     if (this.#ownPorts.has(family, view, addressAt, port)) return true;
     if (family === 4) return this.#isDenied4(view, addressAt);
-    if (this.#v6.lookup(view, addressAt, ALL_LENGTHS) === true) return true;
+    if (this.#isDenied6(view, addressAt)) return true;
     const v4At = embeddedV4At(view, addressAt);
     if (v4At < 0) return false;
     return this.#ownPorts.has(4, view, v4At, port) || this.#isDenied4(view, v4At);
   }
 
   #isDenied4(view: DataView, addressAt: number): boolean {
-    return this.#v4.lookup(view, addressAt, ALL_LENGTHS) === true;
+    if (this.#deny.v4.lookup(view, addressAt, ALL_LENGTHS) === true) return true;
+    if (this.#allow.v4.lookup(view, addressAt, ALL_LENGTHS) === true) return false;
+    return this.#defaults.v4.lookup(view, addressAt, ALL_LENGTHS) === true;
   }
 
-  #addAll(prefixes: readonly string[], isDenied: boolean): void {
-    for (const text of prefixes) {
-      const prefix: Prefix = parsePrefix(text);
-      (prefix.family === 4 ? this.#v4 : this.#v6).insert(prefix, isDenied);
-    }
+  #isDenied6(view: DataView, addressAt: number): boolean {
+    if (this.#deny.v6.lookup(view, addressAt, ALL_LENGTHS) === true) return true;
+    if (this.#allow.v6.lookup(view, addressAt, ALL_LENGTHS) === true) return false;
+    return this.#defaults.v6.lookup(view, addressAt, ALL_LENGTHS) === true;
+  }
+}
+
+/** Prefixes of both families. */
+interface PrefixSet {
+  readonly v4: Lpm<boolean>;
+  readonly v6: Lpm<boolean>;
+}
+
+function addAll(set: PrefixSet, prefixes: readonly string[]): void {
+  for (const text of prefixes) {
+    const prefix: Prefix = parsePrefix(text);
+    (prefix.family === 4 ? set.v4 : set.v6).insert(prefix, true);
   }
 }
 

@@ -40,7 +40,7 @@ const FREE = 0;
 
 /** Slots are 0 to maxSessions − 1. Owned by one worker. */
 export class SessionTable {
-  readonly limits: SessionLimits;
+  #limits: SessionLimits;
   readonly #hash: Chaskey;
   readonly #mask: number;
   /** Slot + 1 by place, FREE for none. */
@@ -66,7 +66,7 @@ export class SessionTable {
   /** @param seed CHASKEY_KEY_LEN random bytes. */
   constructor(limits: SessionLimits, seed: Uint8Array) {
     const { maxSessions } = limits;
-    this.limits = limits;
+    this.#limits = limits;
     this.#hash = new Chaskey(seed);
     this.#index = new Int32Array(2 ** Math.ceil(Math.log2(maxSessions * 2)));
     this.#mask = this.#index.length - 1;
@@ -80,6 +80,15 @@ export class SessionTable {
     this.#countOf = new Int32Array(maxSessions);
     this.#freeSlots = Int32Array.from({ length: maxSessions }, (_, i) => maxSessions - 1 - i);
     this.#freeCount = maxSessions;
+  }
+
+  get limits(): SessionLimits {
+    return this.#limits;
+  }
+
+  /** Takes other limits from now on, with as many sessions in all: sessions that there are stay. */
+  setLimits(limits: Omit<SessionLimits, 'maxSessions'>): void {
+    this.#limits = { ...limits, maxSessions: this.#limits.maxSessions };
   }
 
   /** Sessions in the table. */

@@ -7,6 +7,11 @@ import type { QueueLoop } from './queue-loop.ts';
 import type { QueueNetworks } from './queue-networks.ts';
 import { applyToSwitch } from './switch-commands.ts';
 
+type GuestCommand = Extract<
+  WorkerCommand,
+  { kind: 'readGuests' | 'listGuestNeighbours' | 'setRelay' | 'readRelay' | 'listRelay' }
+>;
+
 export class Commands {
   readonly #engine: Engine;
   readonly #loop: QueueLoop;
@@ -43,9 +48,7 @@ export class Commands {
         for (const peer of command.peers) this.#setPeer(peer);
         return null;
       case 'removePeer':
-        this.#networks.removePeer(command.slot);
-        engine.removePeer(command.slot);
-        this.#replacedTx.delete(command.slot);
+        this.#removePeer(command.slot);
         return null;
       case 'addRoutes':
         this.#addRoutes(command.slot, command.routes);
@@ -77,9 +80,11 @@ export class Commands {
       case 'progress':
         return this.#progress(command.slot);
       case 'readGuests':
-        return readGuests(this.#networks.routed(command.vni).guests);
       case 'listGuestNeighbours':
-        return listGuestNeighbours(this.#networks.routed(command.vni).guests, nowMs);
+      case 'setRelay':
+      case 'readRelay':
+      case 'listRelay':
+        return this.#applyToGuests(command, nowMs);
       case 'stop':
         throw new TypeError('stop is handled by the loop');
       default:
@@ -87,9 +92,32 @@ export class Commands {
     }
   }
 
+  #applyToGuests(command: GuestCommand, nowMs: number): WorkerAnswer {
+    const networks = this.#networks;
+    switch (command.kind) {
+      case 'readGuests':
+        return readGuests(networks.routed(command.vni).guests);
+      case 'listGuestNeighbours':
+        return listGuestNeighbours(networks.routed(command.vni).guests, nowMs);
+      case 'setRelay':
+        networks.setRelay(command.vni, command.relay);
+        return null;
+      case 'readRelay':
+        return networks.relays.read(command.vni);
+      case 'listRelay':
+        return networks.relays.list(command.vni, nowMs);
+    }
+  }
+
   #setPeer(peer: PeerSpec): void {
     this.#engine.setPeer(peer);
     this.#networks.setPeer(peer);
+  }
+
+  #removePeer(slot: number): void {
+    this.#networks.removePeer(slot);
+    this.#engine.removePeer(slot);
+    this.#replacedTx.delete(slot);
   }
 
   /** All of them or none. */

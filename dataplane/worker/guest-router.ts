@@ -28,6 +28,9 @@ import { GuestTable } from './guest-table.ts';
 import type { LinkParts } from './link.ts';
 import type { GuestPortSpec } from './messages.ts';
 
+/** No peer has it. */
+const NO_SLOT = 0;
+
 /** A way out of the network for packets that neither a guest nor a peer is to get. It goes before the host. */
 export interface Exit {
   /** Whether it leads to an address. @param ipAt Offset of 4 bytes for family 4, of 16 for family 6. */
@@ -37,9 +40,10 @@ export interface Exit {
    *
    * @param packetAt What lies before it is others'.
    * @param guest    Who sent it; null for a peer.
+   * @param slot     The peer's; 0 for a guest.
    * @returns Whether it is the exit's now: else it goes its way without.
    */
-  accept(packetAt: number, packetLen: number, guest: Guest | null, nowMs: number): boolean;
+  accept(packetAt: number, packetLen: number, guest: Guest | null, slot: number, nowMs: number): boolean;
 }
 
 /** Owned by the worker of its network. */
@@ -166,7 +170,7 @@ export class GuestRouter {
     const family = ipVersion(view, at) === 4 ? 4 : 6;
     if (engine.routes(this.#vni)?.lookup(view, family, dstAt, sourceAt(view, at)) != null) {
       this.#seal(guest, at, len, nowMs);
-    } else if (this.#exit?.accept(at, len, guest, nowMs)) {
+    } else if (this.#exit?.accept(at, len, guest, NO_SLOT, nowMs)) {
       return;
     } else if (this.#tun === null) {
       guest.count(GuestDrop.noRoute);
@@ -226,7 +230,7 @@ export class GuestRouter {
       if (!this.#sendOpened(to, readAt, len, nowMs)) engine.countRefused(slot, 1, len);
       return true;
     }
-    if (this.#exit?.accept(at, len, null, nowMs)) return true;
+    if (this.#exit?.accept(at, len, null, slot, nowMs)) return true;
     if (this.#tun !== null) return false;
     engine.countRefused(slot, 1, len, DropCode.rxNoPort);
     return true;

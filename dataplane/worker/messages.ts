@@ -11,9 +11,15 @@ import type { TapSpec } from '../port/tap-port.ts';
 import type { TunOffloads } from '../port/tun.ts';
 import type { VxlanPortSpec } from '../port/vxlan-port.ts';
 import type { VxlanSocket } from '../port/vxlan-socket.ts';
+import type { DenyRules } from '../relay/deny-list.ts';
+import type { RelayCounters } from '../relay/relay-counts.ts';
+import type { SessionLimits } from '../relay/session-table.ts';
+import type { EndpointText } from '../wire/endpoint.ts';
 import type { IpAddress } from '../wire/ip-text.ts';
 import type { MacAddress } from '../wire/mac-text.ts';
 import type { GuestDrops } from './guest-drop.ts';
+import type { RelayAddresses } from './relay-answers.ts';
+import type { RelaySession } from './relay-listing.ts';
 
 /** Given to a worker at its start. */
 export interface WorkerSetup {
@@ -95,6 +101,22 @@ export interface GuestPortSpec {
 
 export type PortSpec = TunPortSpec | LocalPortSpec | GuestPortSpec;
 
+/** The UDP relay of a network that one queue serves. */
+export interface RelaySpec {
+  /** The switch's number for its port; 0 in a network of IP packets. */
+  readonly port: number;
+  readonly addresses: RelayAddresses;
+  readonly resolver: EndpointText | null;
+  readonly rules: DenyRules;
+  /** CIDR text: what the host has an interface to in a network of IP packets, and so needs no relay for. */
+  readonly host: readonly string[];
+  readonly limits: Pick<SessionLimits, 'maxSessions' | 'maxPerGuest' | 'idleMs'>;
+  /** Relays that share the process's descriptors. */
+  readonly shares: number;
+  /** Largest packet for guests that say nothing else. */
+  readonly mtuBytes: number;
+}
+
 /** For neighbours that are behind nobody knows which port. No port has it: slots begin at 1. */
 export const ANYWHERE = 0;
 
@@ -104,6 +126,9 @@ export type WorkerCommand =
   | { readonly kind: 'removeNetwork'; readonly vni: number }
   | { readonly kind: 'addPort'; readonly vni: number; readonly port: PortSpec }
   | { readonly kind: 'removePort'; readonly vni: number; readonly id: number }
+  | { readonly kind: 'setRelay'; readonly vni: number; readonly relay: RelaySpec | null }
+  | { readonly kind: 'readRelay'; readonly vni: number }
+  | { readonly kind: 'listRelay'; readonly vni: number }
   | { readonly kind: 'addStation'; readonly vni: number; readonly mac: MacAddress; readonly port: number }
   | { readonly kind: 'removeStation'; readonly vni: number; readonly mac: MacAddress }
   | { readonly kind: 'flushStations'; readonly vni: number; readonly port: number | null }
@@ -180,6 +205,14 @@ export interface GuestsReading {
   readonly answered: { readonly arp: number; readonly nd: number };
 }
 
+/** What a relay shows. */
+export interface RelayReading {
+  readonly sessions: number;
+  /** Sessions that there may be, with the descriptors that there are. */
+  readonly maxSessions: number;
+  readonly counters: RelayCounters;
+}
+
 /** What the queries answer; all other commands answer null. */
 export interface Answers {
   readonly progress: WorkerProgress;
@@ -188,6 +221,9 @@ export interface Answers {
   readonly listNeighbours: readonly NeighbourEntry[];
   readonly readGuests: GuestsReading;
   readonly listGuestNeighbours: readonly NeighbourEntry[];
+  /** null for a network without one. */
+  readonly readRelay: RelayReading | null;
+  readonly listRelay: readonly RelaySession[];
   /** How many stations were removed. */
   readonly flushStations: number;
   /** Whether it was there. */

@@ -7,12 +7,16 @@ import * as ethernet from '../wire/ethernet.ts';
 import type { NetworkSpec, WorkerCommand } from './messages.ts';
 import { PoolGuests } from './pool-guests.ts';
 import type { PoolPorts, PortHost } from './pool-ports.ts';
+import { PoolRelay } from './pool-relay.ts';
 import { PoolSwitch } from './pool-switch.ts';
 
 export interface NetworkOptions extends NetworkSpec {
   /** Name of the interface that it gets, TUN or, with a switch, TAP; null for none. */
   readonly interfaceName: string | null;
-  /** Whether a network of IP packets is to have guests: one queue serves it then. It can when it has no interface, too. */
+  /**
+   * Whether a network of IP packets is to have guests or a relay: one queue serves it then. It can when it
+   * has no interface, too.
+   */
   readonly guests?: boolean;
 }
 
@@ -30,6 +34,8 @@ export class PoolNetwork {
   readonly switch: PoolSwitch | null;
   /** null in a network of Ethernet frames, and in one that all of several queues serve. */
   readonly guests: PoolGuests | null;
+  /** null where several queues serve the network; else there may be one. */
+  readonly relay: PoolRelay | null;
   /** The only queue that serves the network, null where all do. */
   readonly queue: number | null;
   /** Why flows may change queues, null when none does. That costs order, not packets. */
@@ -45,6 +51,7 @@ export class PoolNetwork {
       this.device = interfaceName === null ? null : openTap(interfaceName, 1);
       this.switch = makeSwitch(vni, host, this.device);
       this.guests = null;
+      this.relay = new PoolRelay(vni, host, true);
       this.queue = PORT_QUEUE;
       this.steeringFault = null;
       return;
@@ -53,6 +60,7 @@ export class PoolNetwork {
     this.queue = guests || interfaceName === null ? PORT_QUEUE : null;
     const own = this.queue === null ? queues : 1;
     this.guests = own === 1 ? new PoolGuests(vni, host) : null;
+    this.relay = own === 1 ? new PoolRelay(vni, host, false) : null;
     this.device = interfaceName === null ? null : openTun(interfaceName, own);
     this.steeringFault = own === 1 || this.device === null ? null : steer(this.device);
   }
@@ -77,12 +85,13 @@ export class PoolNetwork {
     const fd = this.switch === null ? this.device?.fds[queue] : undefined;
     const tun: WorkerCommand[] =
       fd === undefined ? [] : [{ kind: 'addPort', vni: this.vni, port: { kind: 'tun', id: 0, fd } }];
-    return [add, ...tun, ...(this.ports?.portCommands() ?? [])];
+    return [add, ...(this.relay?.commands() ?? []), ...tun, ...(this.ports?.portCommands() ?? [])];
   }
 
   /** Removes the interface and closes all ports. No queue may use them any more. */
   close(): void {
     this.ports?.close();
+    this.relay?.close();
     for (const fd of this.device?.fds ?? []) closeFd(fd);
   }
 }

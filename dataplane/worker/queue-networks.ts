@@ -6,9 +6,10 @@ import type { FramePort } from '../port/frame-port.ts';
 import { PacketPort } from '../port/packet-port.ts';
 import { TapPort } from '../port/tap-port.ts';
 import type { Source } from './link.ts';
-import type { GuestPortSpec, LocalPortSpec, NetworkSpec, PortSpec } from './messages.ts';
+import type { GuestPortSpec, LocalPortSpec, NetworkSpec, PortSpec, RelaySpec } from './messages.ts';
 import { PortSource } from './port-source.ts';
 import type { QueueLoop } from './queue-loop.ts';
+import { QueueRelays } from './queue-relays.ts';
 import { RoutedLink } from './routed-link.ts';
 import { SwitchedLink } from './switched-link.ts';
 import { VxlanSources } from './vxlan-sources.ts';
@@ -22,6 +23,7 @@ interface OwnSource {
 
 /** Owned by the queue's worker. */
 export class QueueNetworks {
+  readonly relays: QueueRelays;
   readonly #engine: Engine;
   readonly #loop: QueueLoop;
   readonly #firstLocal: number;
@@ -46,6 +48,7 @@ export class QueueNetworks {
     this.#firstLocal = firstLocal;
     this.#onPortLost = onPortLost;
     this.#vxlan = new VxlanSources(loop);
+    this.relays = new QueueRelays(loop);
   }
 
   /** @throws {RangeError} for a VNI that is none or exists, and settings out of range. */
@@ -65,6 +68,7 @@ export class QueueNetworks {
 
   /** Removes a network with peers, SAs and ports, whose descriptors stay open; an unknown one is fine. */
   remove(vni: number): void {
+    this.relays.remove(vni);
     for (const { id } of this.#sources.filter((own) => own.vni === vni)) this.#removeSource(vni, id);
     const link = this.#switched.get(vni);
     for (const { id } of link?.locals() ?? []) this.removePort(vni, id);
@@ -118,6 +122,7 @@ export class QueueNetworks {
     if (guests?.guest(id) !== undefined) {
       this.#removeSource(vni, id);
       guests.remove(id);
+      this.relays.removeGuest(vni, id);
       return;
     }
     const link = this.#switched.get(vni);
@@ -125,18 +130,31 @@ export class QueueNetworks {
     if (link === undefined || local === undefined) return;
     this.#removeSource(vni, id);
     link.removeLocal(id);
+    this.relays.removeGuest(vni, id);
     this.#vxlan.remove(local);
   }
 
+  /**
+   * Gives a network a relay, changes it, or takes it away.
+   *
+   * @throws {RangeError} for an unknown network, and as `QueueRelays.set`. Nothing changed then.
+   */
+  setRelay(vni: number, spec: RelaySpec | null): void {
+    if (spec === null) this.relays.remove(vni);
+    else this.relays.set(this.#switched.get(vni) ?? this.routed(vni), spec);
+  }
+
   /** Follows a peer that the engine knows: it is a port of its network's switch. */
-  setPeer({ vni, slot }: PeerSpec): void {
+  setPeer({ vni, slot, exit }: PeerSpec): void {
     this.#switched.get(vni)?.addPeer(slot);
+    if (!exit) this.relays.removeGuest(vni, slot);
   }
 
   /** To be told before the engine forgets the peer. */
   removePeer(slot: number): void {
     const vni = this.#engine.peer(slot)?.vni ?? 0;
     this.#switched.get(vni)?.removePeer(slot);
+    this.relays.removeGuest(vni, slot);
   }
 
   /** @throws {RangeError} when the network has no switch here. */

@@ -169,6 +169,7 @@ function peerSpec(side: keyof typeof SLOTS, endpoint: Endpoint, pass: Pass): Pee
     endpoint,
     rxRateLimitPps,
     validateSource,
+    exit: false,
     keepaliveMs: 0,
     mtuBytes: 1_400,
     controlPort: CONTROL_PORT,

@@ -9,6 +9,7 @@ import { writeTcpReset } from '../relay/tcp-reset.ts';
 import { MAX_ANSWER_LEN, writeIcmpError, writeTooBig } from '../wire/icmp.ts';
 import { ipVersion } from '../wire/ip.ts';
 import { parseIp } from '../wire/ip-text.ts';
+import * as ipv4 from '../wire/ipv4.ts';
 import { RelayBufferAt } from './relay-buffer.ts';
 import type { RelayGuest } from './relay-guest.ts';
 
@@ -28,8 +29,11 @@ export class RelayAnswers {
   readonly #counts: RelayCounts;
   readonly #outAt: number;
   readonly #quoteAt: number;
-  readonly #address4At: number;
-  readonly #address6At: number;
+  /** Where the own address is put that an answer comes from; all relays of a worker have this memory. */
+  readonly #ownAt: number;
+  /** The relay's own addresses, null where it has none. */
+  #own4: Int32Array | null;
+  #own6: Int32Array | null;
   /** What is to be quoted, in the worker's arena. */
   #packetAt = 0;
   #packetLen = 0;
@@ -45,13 +49,24 @@ export class RelayAnswers {
     this.#counts = counts;
     this.#outAt = bufferAt + RelayBufferAt.out;
     this.#quoteAt = bufferAt + RelayBufferAt.quote;
-    this.#address4At = this.#putAddress(addresses.v4, 4, bufferAt + RelayBufferAt.address4);
-    this.#address6At = this.#putAddress(addresses.v6, 6, bufferAt + RelayBufferAt.address6);
+    this.#ownAt = bufferAt + RelayBufferAt.own;
+    this.#own4 = wordsOf(addresses.v4, 4);
+    this.#own6 = wordsOf(addresses.v6, 6);
   }
 
-  /** Offset in the worker's arena of the relay's own address, −1 where it has none. */
-  ownAddressAt(family: 4 | 6): number {
-    return family === 4 ? this.#address4At : this.#address6At;
+  /** @throws {RangeError} for an address that is none of its family. Nothing changed then. */
+  setAddresses(addresses: RelayAddresses): void {
+    const [own4, own6] = [wordsOf(addresses.v4, 4), wordsOf(addresses.v6, 6)];
+    this.#own4 = own4;
+    this.#own6 = own6;
+  }
+
+  /** Whether an address is the relay's own. @param at Offset of 4 bytes for family 4, of 16 for family 6. */
+  isOwn(family: 4 | 6, view: DataView, at: number): boolean {
+    const own = family === 4 ? this.#own4 : this.#own6;
+    if (own === null) return false;
+    for (let i = 0; i < own.length; i++) if (view.getInt32(at + i * 4) !== own[i]) return false;
+    return true;
   }
 
   sweep(): void {
@@ -121,8 +136,13 @@ export class RelayAnswers {
     this.#give(writeTcpReset(this.#arena.view, packetAt, tcpAt, this.#outAt), guest, nowMs);
   }
 
+  /** @returns Where the own address is that answers a packet, −1 where there is none. */
   #ownAddressFor(packetAt: number): number {
-    return this.ownAddressAt(ipVersion(this.#arena.view, packetAt) === 4 ? 4 : 6);
+    const { view } = this.#arena;
+    const own = ipVersion(view, packetAt) === 4 ? this.#own4 : this.#own6;
+    if (own === null) return NO_ADDRESS;
+    for (let i = 0; i < own.length; i++) view.setInt32(this.#ownAt + i * 4, own[i] ?? 0);
+    return this.#ownAt;
   }
 
   #mayAnswer(): boolean {
@@ -143,15 +163,11 @@ export class RelayAnswers {
     memcpy(this.#arena.base + this.#quoteAt, from.base + at, Math.min(len, MAX_ANSWER_LEN));
     return this.#quoteAt;
   }
+}
 
-  /** @returns Where it was put, −1 for none. */
-  #putAddress(text: string | null, family: 4 | 6, at: number): number {
-    if (text === null) return NO_ADDRESS;
-    const ip = parseIp(text);
-    if (ip?.family !== family) throw new RangeError(`Cannot use '${text}' as a relay's IPv${family} address`);
-    ip.words.forEach((word, i) => {
-      this.#arena.view.setUint32(at + i * 4, word);
-    });
-    return at;
-  }
+function wordsOf(text: string | null, family: 4 | 6): Int32Array | null {
+  if (text === null) return null;
+  const ip = parseIp(text);
+  if (ip?.family !== family) throw new RangeError(`Cannot use '${text}' as a relay's IPv${family} address`);
+  return Int32Array.from(family === 4 ? ip.words.slice(0, ipv4.ADDRESS_LEN / 4) : ip.words);
 }

@@ -13,9 +13,8 @@ export const MAX_DATAGRAM_LEN = 65_536;
 
 const OUT_AT = HEADROOM;
 const QUOTE_AT = OUT_AT + MAX_ANSWER_LEN + TAIL_LEN + SENT_HEADER_LEN;
-const ADDRESS_4_AT = QUOTE_AT + MAX_ANSWER_LEN + TAIL_LEN;
-const ADDRESS_6_AT = ADDRESS_4_AT + ADDRESS_SPACE;
-const REPLY_AT = ADDRESS_6_AT + ADDRESS_SPACE + HEADROOM + REPLY_HEADROOM;
+const OWN_AT = QUOTE_AT + MAX_ANSWER_LEN + TAIL_LEN;
+const REPLY_AT = OWN_AT + ADDRESS_SPACE + HEADROOM + REPLY_HEADROOM;
 const BUFFER_LEN = REPLY_AT + MAX_DATAGRAM_LEN + TAIL_LEN;
 
 /** Offsets from the buffer's. */
@@ -24,9 +23,8 @@ export const RelayBufferAt = {
   out: OUT_AT,
   /** Where data is put that they quote; SENT_HEADER_LEN bytes before it are free. */
   quote: QUOTE_AT,
-  /** The relay's own addresses. */
-  address4: ADDRESS_4_AT,
-  address6: ADDRESS_6_AT,
+  /** Where the relay's own address is put that an answer comes from. */
+  own: OWN_AT,
   /** Where data is put that came; REPLY_HEADROOM bytes before it are free, and 64 before those. */
   reply: REPLY_AT,
 } as const;

@@ -20,7 +20,6 @@ import type { SessionTable } from '../relay/session-table.ts';
 import { checksum, sumBytes, sumPseudo4, sumPseudo6 } from '../wire/checksum.ts';
 import { checkPacket, destinationAt, findUpperLayer, ipVersion, sourceAt, totalLen } from '../wire/ip.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import * as ipv6 from '../wire/ipv6.ts';
 import * as udp from '../wire/udp.ts';
 import { createUpperLayer, Fragment, IpProtocol } from '../wire/upper-layer.ts';
 import type { RelayAnswers } from './relay-answers.ts';
@@ -73,7 +72,9 @@ export class RelayIntake {
 
   /** Whether it would open sessions to an address. */
   covers(view: DataView, family: 4 | 6, ipAt: number): boolean {
-    return this.#isOwnAddress(view, ipAt, family) || !this.#denyList.isDenied(family, view, ipAt, ANY_PORT);
+    return (
+      this.#parts.answers.isOwn(family, view, ipAt) || !this.#denyList.isDenied(family, view, ipAt, ANY_PORT)
+    );
   }
 
   /** Ends the sessions that it would not open. */
@@ -176,7 +177,7 @@ export class RelayIntake {
     const ports = (udp.sourcePort(view, udpAt) << 16) | port;
     let slot = table.find(guest.id, family, view, fromAt, toAt, ports);
     if (slot === NONE) {
-      const isOwn = this.#isOwnAddress(view, toAt, family);
+      const isOwn = this.#parts.answers.isOwn(family, view, toAt);
       const target = isOwn && port === DNS_PORT ? this.#resolver : null;
       const isDenied = isOwn ? target === null : this.#denyList.isDenied(family, view, toAt, port);
       if (isDenied) {
@@ -188,17 +189,6 @@ export class RelayIntake {
     }
     sessions.send(slot, guest, arena, udpAt + udp.HEADER_LEN, len - udp.HEADER_LEN, mayFragment, nowMs);
     return KEPT;
-  }
-
-  #isOwnAddress(view: DataView, at: number, family: 4 | 6): boolean {
-    const { answers, worker } = this.#parts;
-    const ownAt = answers.ownAddressAt(family);
-    if (ownAt < 0) return false;
-    const len = family === 4 ? ipv4.ADDRESS_LEN : ipv6.ADDRESS_LEN;
-    for (let i = 0; i < len; i += 4) {
-      if (view.getInt32(at + i) !== worker.view.getInt32(ownAt + i)) return false;
-    }
-    return true;
   }
 
   #refuse(arena: Arena, packetAt: number, refusal: Refusal, guest: RelayGuest, nowMs: number): void {

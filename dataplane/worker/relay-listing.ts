@@ -14,10 +14,11 @@ export interface RelaySession {
   readonly destinationPort: number;
   readonly ageMs: number;
   readonly idleMs: number;
+  /** From the guest. */
   readonly txDatagrams: number;
-  readonly rxDatagrams: number;
   /** UDP data from the guest. */
   readonly txBytes: number;
+  readonly rxDatagrams: number;
   /** UDP data to the guest. */
   readonly rxBytes: number;
   /** Whether it has its socket. */
@@ -41,8 +42,8 @@ export function listSessions(table: SessionTable, sessions: RelaySessions, nowMs
       ageMs: sessions.ageMs(slot, nowMs),
       idleMs: table.idleMs(slot, nowMs),
       txDatagrams: sessions.txDatagrams(slot),
-      rxDatagrams: sessions.rxDatagrams(slot),
       txBytes: sessions.txBytes(slot),
+      rxDatagrams: sessions.rxDatagrams(slot),
       rxBytes: sessions.rxBytes(slot),
       isOpen: sessions.fd(slot) >= 0,
     });

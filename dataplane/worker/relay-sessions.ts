@@ -50,8 +50,8 @@ export class RelaySessions {
   readonly #lastLens: Int32Array;
   readonly #openedAtMs: Float64Array;
   readonly #txDatagrams: Float64Array;
-  readonly #rxDatagrams: Float64Array;
   readonly #txBytes: Float64Array;
+  readonly #rxDatagrams: Float64Array;
   readonly #rxBytes: Float64Array;
   readonly #targets: (RelayTarget | null)[];
   #opensLeft = OPENS_PER_TURN;
@@ -68,8 +68,8 @@ export class RelaySessions {
     this.#lastLens = new Int32Array(maxSessions);
     this.#openedAtMs = new Float64Array(maxSessions);
     this.#txDatagrams = new Float64Array(maxSessions);
-    this.#rxDatagrams = new Float64Array(maxSessions);
     this.#txBytes = new Float64Array(maxSessions);
+    this.#rxDatagrams = new Float64Array(maxSessions);
     this.#rxBytes = new Float64Array(maxSessions);
   }
 
@@ -109,12 +109,12 @@ export class RelaySessions {
     return this.#txDatagrams[slot] ?? 0;
   }
 
-  rxDatagrams(slot: number): number {
-    return this.#rxDatagrams[slot] ?? 0;
-  }
-
   txBytes(slot: number): number {
     return this.#txBytes[slot] ?? 0;
+  }
+
+  rxDatagrams(slot: number): number {
+    return this.#rxDatagrams[slot] ?? 0;
   }
 
   rxBytes(slot: number): number {
@@ -150,8 +150,8 @@ export class RelaySessions {
     this.#lastLens[slot] = 0;
     this.#openedAtMs[slot] = nowMs;
     this.#txDatagrams[slot] = 0;
-    this.#rxDatagrams[slot] = 0;
     this.#txBytes[slot] = 0;
+    this.#rxDatagrams[slot] = 0;
     this.#rxBytes[slot] = 0;
     this.#isPending[slot] = 1;
     this.#pending.append(PENDING, slot);

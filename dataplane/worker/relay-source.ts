@@ -18,11 +18,11 @@ import type { DenyList } from '../relay/deny-list.ts';
 import { NONE } from '../relay/index-lists.ts';
 import { REASSEMBLY_LIMITS, Reassembly, reassemblyLen } from '../relay/reassembly.ts';
 import { RelayCount, type RelayCounters, RelayCounts, RelayDrop } from '../relay/relay-counts.ts';
-import { SessionTable } from '../relay/session-table.ts';
+import { type SessionLimits, SessionTable } from '../relay/session-table.ts';
 import { CHUNK_LEN, WAITING_LIMITS, WaitingDatagrams } from '../relay/waiting-datagrams.ts';
 import type { EndpointText } from '../wire/endpoint.ts';
 import { type Outlet, type Source, TURN_FRAMES } from './link.ts';
-import { RelayAnswers } from './relay-answers.ts';
+import { type RelayAddresses, RelayAnswers } from './relay-answers.ts';
 import { MAX_DATAGRAM_LEN, RelayBufferAt } from './relay-buffer.ts';
 import { RelayFaults } from './relay-faults.ts';
 import type { RelayGuest } from './relay-guest.ts';
@@ -192,6 +192,26 @@ export class RelaySource implements Source, Outlet, RelaySendEvents {
   /** Ends the sessions that would not be opened any more. */
   setDenyList(denyList: DenyList): void {
     this.#intake.setDenyList(denyList);
+  }
+
+  /** Whether an address is the relay's own. @param at Offset of 4 bytes for family 4, of 16 for family 6. */
+  isOwn(family: 4 | 6, view: DataView, at: number): boolean {
+    return this.#answers.isOwn(family, view, at);
+  }
+
+  /** Sessions that there may be. */
+  get maxSessions(): number {
+    return this.#table.limits.maxSessions;
+  }
+
+  /** Takes other limits, but for sessions in all. */
+  setLimits(limits: Omit<SessionLimits, 'maxSessions'>): void {
+    this.#table.setLimits(limits);
+  }
+
+  /** Before the resolver that answers there. @throws {RangeError} for what is no address. Nothing changed then. */
+  setAddresses(addresses: RelayAddresses): void {
+    this.#answers.setAddresses(addresses);
   }
 
   /** Ends the sessions with the one before. @throws {RangeError} for an address or port that is none. */

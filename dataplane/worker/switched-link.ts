@@ -31,6 +31,8 @@ export class SwitchedLink implements Link {
   readonly vni: number;
   readonly switch: Switch;
   readonly neighbours: Neighbours;
+  /** Time of the frame that was taken last, for ports that answer themselves. */
+  nowMs = 0;
   readonly #parts: LinkParts;
   readonly #segmenter: FrameSegmenter;
   readonly #delivery: FrameDelivery;
@@ -112,6 +114,7 @@ export class SwitchedLink implements Link {
   /** Forwards the frame of `len` bytes that a local port gave. @returns How many frames that was. */
   take(from: LocalPort, frameAt: number, len: number, nowMs: number): number {
     const { view } = this.#parts.arena;
+    this.nowMs = nowMs;
     if (len >= ethernet.HEADER_LEN && isConcerned(view, frameAt, len)) {
       if (this.#answer(from, frameAt, len, nowMs)) return 1;
     }
@@ -255,6 +258,7 @@ export class SwitchedLink implements Link {
     const peer = engine.lastPeer;
     if (len <= 0 || peer === null) return;
     const { slot } = peer;
+    this.nowMs = nowMs;
     const count = this.switch.forward(arena.view, at, len, slot, nowMs);
     if (count <= 0) {
       engine.countRefused(slot, 1, len, dropOf(-count));

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AdminClient } from '../../cli/admin-client.ts';
 import type { RelayApi } from '../../cli/admin-relay-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../cli/admin-socket.ts';
-import { NO_RELAY } from '../../cli/agent/no-relay.ts';
+import { CliError, Exit } from '../../cli/cli-error.ts';
 import { fakeAttachments } from './fake-attachments.ts';
 import { fakeL2 } from './fake-l2.ts';
 import { fakeRelay, SESSIONS } from './fake-relay.ts';
@@ -50,11 +50,12 @@ describe('AdminClient.relay', () => {
   });
 
   test('brings the errors of the agent with code and hint', async () => {
-    relay = NO_RELAY;
+    const none = new CliError('no relay', '[relay] makes one', Exit.failed, 'ERR_ICX_NO_RELAY');
+    relay = { relayList: () => Promise.reject(none) };
     await expect(new AdminClient('icx0', dir).relay.relayList({})).rejects.toMatchObject({
       code: 'ERR_ICX_NO_RELAY',
       message: 'no relay',
-      hint: '[relay] in the config makes one',
+      hint: '[relay] makes one',
     });
   });
 

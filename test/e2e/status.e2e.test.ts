@@ -44,8 +44,6 @@ const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly
   icx_attachments: ['gauge', NETWORK],
   icx_attachment_duration_seconds: ['histogram', [...NETWORK, 'operation', 'result']],
   icx_start_time_seconds: ['gauge', NETWORK],
-  icx_attachments: ['gauge', NETWORK],
-  icx_attachment_duration_seconds: ['histogram', [...NETWORK, 'operation', 'result']],
   icx_build_info: ['gauge', [...NETWORK, 'version', 'node', 'aead', 'carrier']],
 };
 

@@ -1,7 +1,17 @@
 /** Agents under test: the real program in a host, from config to exit code. */
 import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +92,12 @@ export class Agent {
     return join(this.#directory, `${this.name}.toml`);
   }
 
+  /** Gives config, key and socket to an ordinary user; to be called again when the config was written anew. */
+  giveTo(uid: number): void {
+    for (const name of ['', ...readdirSync(this.#directory)])
+      chownSync(join(this.#directory, name), uid, uid);
+  }
+
   get admin(): AdminClient {
     return new AdminClient(this.name, this.#directory);
   }
@@ -109,11 +125,16 @@ export class Agent {
     writeFileSync(this.configFile, sections.join('\n'), { mode: 0o600 });
   }
 
-  /** Starts the agent without waiting for it. @param prefix Words of a command that runs the rest of its line. */
-  start(env: NodeJS.ProcessEnv = {}, prefix: readonly string[] = []): void {
+  /**
+   * Starts the agent without waiting for it.
+   *
+   * @param prefix Words of a command that runs the rest of its line.
+   * @param more   Options of `icx up`.
+   */
+  start(env: NodeJS.ProcessEnv = {}, prefix: readonly string[] = [], more: readonly string[] = []): void {
     // The child writes by itself: what it says last must not arrive when the directory is gone.
     const log = openSync(join(this.#directory, 'log'), 'a');
-    const argv = [...prefix, process.execPath, MAIN, 'up', '--config', this.configFile];
+    const argv = [...prefix, process.execPath, MAIN, 'up', '--config', this.configFile, ...more];
     const child = this.host.spawn(argv, { env: this.#env(env), stdio: ['ignore', log, log] });
     closeSync(log);
     this.#process = child;

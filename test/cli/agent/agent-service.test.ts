@@ -73,7 +73,11 @@ describe('AgentService', () => {
   });
 
   test('says that it has no relay', async () => {
-    await expect(start().relay.relayList({})).rejects.toMatchObject({ message: 'no relay' });
+    await expect(start().relay.relayList({})).rejects.toMatchObject({
+      message: 'no network with a relay',
+      hint: '[relay] in the config makes one',
+      code: 'ERR_ICX_NO_RELAY',
+    });
   });
 
   test('says that it has no L2 network', async () => {

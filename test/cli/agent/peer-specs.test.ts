@@ -64,7 +64,10 @@ describe('peerSpec()', () => {
       keepaliveMs: 25_000,
       mtuBytes: 1_424,
       controlPort: 7_082,
+      exit: false,
     });
+    const exit = peerSpec({ slot: 1, vni: 7, config: { ...config, exit: 'udp' } }, endpoint, MTU, 0);
+    expect(exit.exit).toBe(true);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RelayApi } from '../../../cli/admin-relay-api.ts';
 import { type AdminSocket, openAdminSocket } from '../../../cli/admin-socket.ts';
-import { NO_RELAY } from '../../../cli/agent/no-relay.ts';
+import { CliError, Exit } from '../../../cli/cli-error.ts';
 import { renderRelay } from '../../../cli/relay-text.ts';
 import { fakeAttachments } from '../fake-attachments.ts';
 import { FakeCli } from '../fake-context.ts';
@@ -53,8 +53,9 @@ describe('icx relay list', () => {
 
   test('fails when no agent runs, and when it has no relay', async () => {
     expect((await cli.run(['relay', 'list'])).exit).toBe(1);
-    await agent('icx0', NO_RELAY);
-    const stderr = 'icx: no relay; [relay] in the config makes one\n';
+    const none = new CliError('no relay', '[relay] makes one', Exit.failed, 'ERR_ICX_NO_RELAY');
+    await agent('icx0', { relayList: () => Promise.reject(none) });
+    const stderr = 'icx: no relay; [relay] makes one\n';
     expect(await cli.run(['relay', 'list'])).toEqual({ exit: 1, stdout: '', stderr });
   });
 });

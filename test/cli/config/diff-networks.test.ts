@@ -118,7 +118,9 @@ describe('diffConfig() of the only network', () => {
 
   test('tells what became of the relay', () => {
     const relay = (more = '') => one('', `[relay]\n${more}`);
-    expect(lines(one(''), relay())).toEqual(['added relay: ']);
+    // One queue serves a network with a relay.
+    expect(lines(one(''), relay())).toEqual(['added relay:  (restart)']);
+    expect(lines(one('queues = 1\n'), one('queues = 1\n', '[relay]\n'))).toEqual(['added relay: ']);
     expect(lines(relay(), relay('enabled = false\n'))).toEqual(['removed relay: ']);
     const settings =
       'idle_timeout = "2m"\nmax_sessions = 9\nresolver = "192.0.2.53"\naddress = ["10.0.0.1"]\ndeny = ["10.0.0.0/8"]\n';

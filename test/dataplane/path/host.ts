@@ -117,6 +117,7 @@ export function peerSpec(overrides: Partial<PeerSpec> = {}): PeerSpec {
     validateSource: false,
     keepaliveMs: 0,
     mtuBytes: 1_400,
+    exit: false,
     controlPort: CONTROL_PORT,
     ...overrides,
   };

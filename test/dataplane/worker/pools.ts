@@ -81,6 +81,7 @@ export function peer(overrides: Partial<PeerSpec> = {}): PeerSpec {
     validateSource: false,
     keepaliveMs: 0,
     mtuBytes: 1_400,
+    exit: false,
     controlPort: 6_082,
     ...overrides,
   };

@@ -138,7 +138,7 @@ export class SwitchHost {
     const [fd, outerFd] = openSocketPair();
     this.#own(fd, outerFd);
     this.addPort({ kind: 'tap', id, maxStations: null, tap: { fd } }, vni);
-    return this.#outer(id, fd, outerFd, VIRTIO_LEN);
+    return this.outer(id, fd, outerFd, VIRTIO_LEN);
   }
 
   addUnix(vni = VNI, id = this.takeId(), maxStations: number | null = null): Outer {
@@ -147,7 +147,7 @@ export class SwitchHost {
     const [fd, outerFd] = [fds.readInt32LE(0), fds.readInt32LE(4)];
     this.#own(fd, outerFd);
     this.addPort({ kind: 'dgram', id, maxStations, dgram: adoptDgramPort(fd, 65_535) }, vni);
-    return this.#outer(id, fd, outerFd, 0);
+    return this.outer(id, fd, outerFd, 0);
   }
 
   /** A socket pair that carries IP packets behind a virtio_net_hdr, for a network of them. */
@@ -155,7 +155,7 @@ export class SwitchHost {
     const [fd, outerFd] = openSocketPair();
     this.#own(fd, outerFd);
     this.apply({ kind: 'addPort', vni, port: { kind: 'tun', id: 0, fd } });
-    return this.#outer(0, fd, outerFd, VIRTIO_LEN);
+    return this.outer(0, fd, outerFd, VIRTIO_LEN);
   }
 
   addPort(port: LocalPortSpec, vni = VNI): void {
@@ -229,7 +229,8 @@ export class SwitchHost {
     for (const fd of fds) setBuffers(fd, BUFFER_LEN, BUFFER_LEN);
   }
 
-  #outer(id: number, fd: number, outerFd: number, headLen: number): Outer {
+  /** The far end of a port that was made elsewhere. @param headLen Of what is in front of its frames. */
+  outer(id: number, fd: number, outerFd: number, headLen: number): Outer {
     const bytes = this.#bytes;
     const raw = (): Uint8Array[] => {
       const out: Uint8Array[] = [];
