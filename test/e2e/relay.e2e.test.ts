@@ -22,6 +22,13 @@ const AS_NOBODY = [
 ];
 const VNI = 7;
 /** Of the relay: the VNI is in it. */
+/** IP version, index of what there is of each. */
+const FAMILIES = [
+  [4, 0],
+  [6, 1],
+] as const;
+/** Of UDP data: those of QUIC, and the most there is. */
+const LENGTHS = [0, 1, 1_200, 1_452, 65_507];
 const GATEWAY = '02:69:63:00:00:07';
 const RELAY = ['10.77.0.254', 'fd77::254'] as const;
 const GUEST = ['10.77.0.9', 'fd77::9'] as const;
@@ -156,34 +163,34 @@ describeHosts(
       directory.remove();
     });
 
-    test.each([0, 1])('answers for its address, and for what is outside (IPv%#)', async (family) => {
-      const mac = GATEWAY.replaceAll(':', '');
-      expect(await guest.macOf(RELAY[family] ?? '')).toBe(mac);
-      expect(await guest.macOf(FAR[family] ?? '')).toBe(mac);
-    });
+    test.each(FAMILIES)(
+      'answers for its address, and for what is outside (IPv%i)',
+      async (_version, family) => {
+        const mac = GATEWAY.replaceAll(':', '');
+        expect(await guest.macOf(RELAY[family] ?? '')).toBe(mac);
+        expect(await guest.macOf(FAR[family] ?? '')).toBe(mac);
+      },
+    );
 
-    test.each([0, 1])('carries DNS for its address to the resolver (IPv%#)', async (family) => {
+    test.each(FAMILIES)('carries DNS for its address to the resolver (IPv%i)', async (_version, family) => {
       const question = '123401000001000000000000076578616d706c6503636f6d0000010001';
       const { answer } = await guest.udp(RELAY[family] ?? '', Outside.dns, question);
       expect(answer).toBe(question.replace('123401', '123481'));
       expect((await guest.udp(RELAY[family] ?? '', 5_353, 8)).errors).toEqual([PORT_UNREACHABLE[family]]);
     });
 
-    test.each([
-      [0, [0, 1, 1_200, 1_452, 65_507]],
-      [1, [0, 1, 1_200, 1_452, 65_507]],
-    ] as const)('returns datagrams of any size whole (IPv%#)', async (family, lengths) => {
-      for (const [index, len] of lengths.entries()) {
+    test.each(FAMILIES)('returns datagrams of any size whole (IPv%i)', async (_version, family) => {
+      for (const [index, len] of LENGTHS.entries()) {
         const answer = await guest.udp(FAR[family], Outside.echo, len, 41_000 + index);
         expect({ len, ...answer }).toEqual({ len, isSame: true, answer: null, others: 0, errors: [] });
       }
       const listed = (await sessions()).filter(({ destination }) => destination.includes(FAR[family]));
-      expect(listed).toHaveLength(lengths.length);
+      expect(listed).toHaveLength(LENGTHS.length);
       expect(listed.every(({ guest: name }) => name === 'vm')).toBe(true);
       expect(listed.map(({ tx_bytes, rx_bytes }) => `${tx_bytes} ${rx_bytes}`)).toContain('65507 65507');
     });
 
-    test.each([0, 1])('lets in no answer from elsewhere (IPv%#)', async (family) => {
+    test.each(FAMILIES)('lets in no answer from elsewhere (IPv%i)', async (_version, family) => {
       expect(await guest.udp(FAR[family] ?? '', Outside.spoofing)).toMatchObject({
         isSame: false,
         others: 0,
@@ -232,7 +239,7 @@ describeHosts(
       await expect.poll(errors, { timeout: 15_000, interval: 100 }).toEqual([PROHIBITED[0]]);
     });
 
-    test.each([0, 1])('lets out the peer that may, and no other (IPv%#)', async (family) => {
+    test.each(FAMILIES)('lets out the peer that may, and no other (IPv%i)', async (_version, family) => {
       const far = FAR[family] ?? '';
       for (const len of [8, 1_200, 30_000]) {
         expect(await probe(allowed.host, far, Outside.echo, len)).toBe(`${far} ${len}`);
