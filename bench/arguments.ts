@@ -5,6 +5,7 @@ export const GROUPS = {
   unit: ['checksum', 'segment', 'coalesce', 'seal', 'open', 'parse', 'window', 'spi', 'lpm', 'fdb'],
   pipeline: ['pipeline'],
   scale: ['scale', 'route-change', 'memory', 'cni'],
+  relay: ['relay'],
   'end-to-end': ['end-to-end', 'flows', 'l2'],
 } as const;
 
@@ -32,7 +33,7 @@ export interface ReportCommand {
   readonly into: string | null;
 }
 
-export const USAGE = `usage: npm run bench -- [unit | pipeline | scale | end-to-end | NAME]... [--quick] [--json FILE]
+export const USAGE = `usage: npm run bench -- [unit | pipeline | scale | relay | end-to-end | NAME]... [--quick] [--json FILE]
            [--tunnels A,B] [--base NAME] [--rounds N] [--seconds N] [--no-offload] [--queues N]
        npm run bench -- report FILE [--into DOCUMENT]`;
 

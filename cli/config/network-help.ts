@@ -141,7 +141,7 @@ export const NETWORK_HELP: readonly SectionHelp[] = [
   },
   {
     title: '[relay]',
-    about: `Lets guests reach by UDP what this host reaches, by sockets of this host and without any right of root: machines behind the ports of the network, and peers with exit = "udp". Everything else that they send to the outside is dropped. ${IN_NETWORK} [network.relay].`,
+    about: `Lets guests reach by UDP what this host reaches, by sockets of this host and without any right of root: machines behind the ports of the network, and peers with exit = "udp". Everything else that they send to the outside is dropped, and TCP reset. One queue serves a network with a relay, so the first of a running one waits for a restart. ${IN_NETWORK} [network.relay].`,
     keys: withValues(RELAY, RELAY_FIELDS),
   },
   {
