@@ -53,11 +53,19 @@ function guestAddresses({ ports }: NetworkConfig): string[] {
 /**
  * MAC address of a network's interface: the same after a restart, so that what neighbours remember
  * stays right, and another on every host and in every network.
- *
- * @see IEEE 802 §8.4: locally administered, one station
  */
 export function interfaceMac(publicKey: Uint8Array, vni: number): string {
-  const digest = createHash('sha256').update('icx mac').update(publicKey).update(String(vni)).digest();
+  return stationMac('icx mac', publicKey, vni);
+}
+
+/** MAC address of the relay of an Ethernet network, with the same properties. */
+export function relayMac(publicKey: Uint8Array, vni: number): string {
+  return stationMac('icx relay mac', publicKey, vni);
+}
+
+/** @see IEEE 802 §8.4: locally administered, one station */
+function stationMac(label: string, publicKey: Uint8Array, vni: number): string {
+  const digest = createHash('sha256').update(label).update(publicKey).update(String(vni)).digest();
   const [first = 0, ...rest] = digest.subarray(0, 6);
   return [(first & 0xfc) | 0x02, ...rest].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }

@@ -11,7 +11,7 @@ const REFRESH_MS = 10_000;
 
 export interface OverlayRelaysOptions {
   readonly overlay: { readonly pool: WorkerPool; networks(): readonly OverlayNetwork[] };
-  readonly own: Pick<InterfaceConfig, 'listen' | 'listenPort' | 'controlPort'>;
+  readonly own: Pick<InterfaceConfig, 'listen' | 'listenPort' | 'controlPort' | 'publicKey'>;
   readonly log: Logger;
 }
 
@@ -63,10 +63,11 @@ export class OverlayRelays {
     const open = (vni: number) =>
       (pool.network(vni)?.ports?.ports() ?? []).flatMap(({ options }) => (options === null ? [] : [options]));
     const networks = overlay.networks();
-    const { listen: address, listenPort, controlPort } = own;
+    const { listen: address, listenPort, controlPort, publicKey } = own;
     return {
       overlay: [...new Set(networks.flatMap(({ vni, config }) => overlayOf(config, open(vni))))],
       host: hostAddresses(),
+      publicKey,
       ownPorts: [
         ...[listenPort, controlPort, ...pool.sourcePorts].map((port) => ({ address, port })),
         ...networks.flatMap(({ vni }) => portsOf(open(vni))),

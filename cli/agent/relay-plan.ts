@@ -1,10 +1,12 @@
 /** Turns the relay of a config, and what is known of the host, into what the data plane makes of it. */
 import type { Endpoint } from '../../dataplane/contract.ts';
 import { formatPrefix, parsePrefix, wordMask } from '../../dataplane/route/prefix.ts';
+import { parseMac } from '../../dataplane/wire/mac-text.ts';
 import type { RelaySettings } from '../../dataplane/worker/pool-relay.ts';
 import type { PortOptions } from '../../dataplane/worker/port-options.ts';
 import type { NetworkConfig, RelayConfig } from '../config/types.ts';
 import type { HostAddresses } from '../host/host-addresses.ts';
+import { relayMac } from './interface-plan.ts';
 
 const DNS_PORT = 53;
 /**
@@ -20,19 +22,21 @@ export interface RelaySurroundings {
   readonly host: HostAddresses;
   /** UDP sockets of the agent. */
   readonly ownPorts: readonly Endpoint[];
+  readonly publicKey: Uint8Array;
   /** Networks with a relay. */
   readonly relays: number;
 }
 
 /** @param mtuBytes Of the network. */
 export function relaySettings(
-  { addresses: inner, device, mode }: NetworkConfig,
+  { addresses: inner, device, mode, vni }: NetworkConfig,
   relay: RelayConfig,
   mtuBytes: number,
-  { overlay, host, ownPorts, relays }: RelaySurroundings,
+  { overlay, host, ownPorts, publicKey, relays }: RelaySurroundings,
 ): RelaySettings {
   const { addresses, resolver, deny, allow } = relay;
   return {
+    mac: mode === 'l2' ? parseMac(relayMac(publicKey, vni)) : null,
     addresses: {
       v4: addresses.find((address) => !isV6(address)) ?? null,
       v6: addresses.find(isV6) ?? null,

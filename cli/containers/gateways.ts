@@ -10,8 +10,8 @@ import { AttachError } from './attach-error.ts';
 import { type ContainerNetwork, familyOf, isWithin, lengthOf, sameAddress } from './container-network.ts';
 import { type ProgramResult, runProgram } from './run-program.ts';
 
-/** A neighbour on the overlay answers in a few ms; three questions of the kernel would take 3 s. */
-const ASK_MS = 600;
+/** Two questions of the kernel, a second apart: one alone may be lost, and two gateways are worse than a wait. */
+const ASK_MS = 1_500;
 const LOOK_EVERY_MS = 30;
 
 const NEIGHBOURS = z.array(z.object({ state: z.array(z.string()).optional() }));

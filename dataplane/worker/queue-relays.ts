@@ -145,8 +145,10 @@ export class QueueRelays {
     };
   }
 
-  #station(link: SwitchedLink, relay: RelaySource, { port, addresses, mtuBytes }: RelaySpec): Place {
-    const station = new RelayStation(port, link, this.#loop.parts, relay, addresses, mtuBytes);
+  #station(link: SwitchedLink, relay: RelaySource, spec: RelaySpec): Place {
+    const { port, mac, addresses, mtuBytes } = spec;
+    if (mac === null) throw new TypeError('the relay of a network of Ethernet frames needs a MAC address');
+    const station = new RelayStation(port, mac, link, this.#loop.parts, relay, addresses, mtuBytes);
     link.addLocal(port, station, null);
     try {
       link.switch.fdb.addStatic(station.mac, port);

@@ -17,7 +17,6 @@ import * as ethernet from '../wire/ethernet.ts';
 import { ipVersion, totalLen } from '../wire/ip.ts';
 import { parseIp } from '../wire/ip-text.ts';
 import type { MacAddress } from '../wire/mac-text.ts';
-import { gatewayMac } from './guest-gateway.ts';
 import { isNeighbourFrame, judgeFrame } from './guest-ingress.ts';
 import type { LinkParts } from './link.ts';
 import type { RelayAddresses } from './relay-answers.ts';
@@ -54,6 +53,7 @@ export class RelayStation implements FramePort {
   /** @param id The switch's number for its port. */
   constructor(
     id: number,
+    mac: MacAddress,
     link: SwitchedLink,
     parts: LinkParts,
     relay: RelaySource,
@@ -64,7 +64,7 @@ export class RelayStation implements FramePort {
     this.#link = link;
     this.#parts = parts;
     this.#relay = relay;
-    this.mac = gatewayMac(link.vni);
+    this.mac = mac;
     this.mtuBytes = mtuBytes;
     this.#gateway = this.#makeGateway(addresses);
   }

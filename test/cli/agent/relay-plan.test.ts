@@ -1,7 +1,9 @@
 /** What a relay is made with: from the config, the other networks and the host. */
 import { describe, expect, test } from 'vitest';
+import { interfaceMac } from '../../../cli/agent/interface-plan.ts';
 import { overlayOf, portsOf, relaySettings } from '../../../cli/agent/relay-plan.ts';
 import type { NetworkConfig } from '../../../cli/config/types.ts';
+import { formatMac, parseMac } from '../../../dataplane/wire/mac-text.ts';
 import type { PortOptions } from '../../../dataplane/worker/port-options.ts';
 import { agentConfig, peerConfig, relayConfig } from './samples.ts';
 import { switchedNetwork } from './switched.ts';
@@ -16,6 +18,7 @@ const AROUND = {
   overlay: ['10.77.0.0/24'],
   host: { addresses: ['192.0.2.1'], prefixes: ['198.51.100.0/25'] },
   ownPorts: [{ address: '0.0.0.0', port: 6_081 }],
+  publicKey: new Uint8Array(32).fill(1),
   relays: 2,
 };
 
@@ -37,6 +40,7 @@ describe('relaySettings()', () => {
       idleTimeoutMs: 7,
     });
     expect(relaySettings(networkOf(), relay, 1_392, AROUND)).toEqual({
+      mac: null,
       addresses: { v4: '10.77.0.254', v6: 'fd77::254' },
       resolver: { address: '192.0.2.53', port: 53 },
       rules: {
@@ -51,6 +55,17 @@ describe('relaySettings()', () => {
       shares: 2,
       mtuBytes: 1_392,
     });
+  });
+
+  test('has a MAC address in a network of frames: another on every host, and not that of the interface', () => {
+    const segment = switchedNetwork(7, [], { device: true, addresses: ['10.77.0.1/24'] });
+    const macs = [1, 2].flatMap((byte) => {
+      const publicKey = new Uint8Array(32).fill(byte);
+      const { mac } = relaySettings(segment, relayConfig(), 1_392, { ...AROUND, publicKey });
+      return [mac, parseMac(interfaceMac(publicKey, 7))];
+    });
+    expect(new Set(macs.map((mac) => mac && formatMac(mac.high, mac.low))).size).toBe(4);
+    for (const mac of macs) expect(((mac?.high ?? 0) >>> 8) & 3).toBe(2);
   });
 
   test.each([
