@@ -1,7 +1,6 @@
 /** Turns the relay of a config, and what is known of the host, into what the data plane makes of it. */
 import type { Endpoint } from '../../dataplane/contract.ts';
 import { formatPrefix, parsePrefix, wordMask } from '../../dataplane/route/prefix.ts';
-import { parseMac } from '../../dataplane/wire/mac-text.ts';
 import type { RelaySettings } from '../../dataplane/worker/pool-relay.ts';
 import type { PortOptions } from '../../dataplane/worker/port-options.ts';
 import type { NetworkConfig, RelayConfig } from '../config/types.ts';
@@ -36,7 +35,7 @@ export function relaySettings(
 ): RelaySettings {
   const { addresses, resolver, deny, allow } = relay;
   return {
-    mac: mode === 'l2' ? parseMac(relayMac(publicKey, vni)) : null,
+    mac: mode === 'l2' ? relayMac(publicKey, vni) : null,
     addresses: {
       v4: addresses.find((address) => !isV6(address)) ?? null,
       v6: addresses.find(isV6) ?? null,

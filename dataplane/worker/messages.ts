@@ -105,8 +105,8 @@ export type PortSpec = TunPortSpec | LocalPortSpec | GuestPortSpec;
 export interface RelaySpec {
   /** The switch's number for its port; 0 in a network of IP packets. */
   readonly port: number;
-  /** Its own in a network of Ethernet frames, null in one of IP packets. */
-  readonly mac: MacAddress | null;
+  /** Its own MAC address, in a network of Ethernet frames; null in one of IP packets. */
+  readonly mac: string | null;
   readonly addresses: RelayAddresses;
   readonly resolver: EndpointText | null;
   readonly rules: DenyRules;

@@ -2,6 +2,7 @@
 import { DenyList } from '../relay/deny-list.ts';
 import { SESSION_LIMITS } from '../relay/session-table.ts';
 import { parsePrefix } from '../route/prefix.ts';
+import { parseMac } from '../wire/mac-text.ts';
 import type { Outlet } from './link.ts';
 import type { RelayReading, RelaySpec } from './messages.ts';
 import type { QueueLoop } from './queue-loop.ts';
@@ -146,7 +147,8 @@ export class QueueRelays {
   }
 
   #station(link: SwitchedLink, relay: RelaySource, spec: RelaySpec): Place {
-    const { port, mac, addresses, mtuBytes } = spec;
+    const { port, addresses, mtuBytes } = spec;
+    const mac = spec.mac === null ? null : parseMac(spec.mac);
     if (mac === null) throw new TypeError('the relay of a network of Ethernet frames needs a MAC address');
     const station = new RelayStation(port, mac, link, this.#loop.parts, relay, addresses, mtuBytes);
     link.addLocal(port, station, null);

@@ -67,14 +67,15 @@ export class ForgedSources {
     this.#process = process;
   }
 
-  /** Resolves when it begins. */
+  /** Resolves when it begins. @param count Frames. @param sources Addresses, each in turn. */
   static async start(
     host: Namespace,
     settings: StationSettings,
     destination: string,
     count: number,
+    sources = count,
   ): Promise<ForgedSources> {
-    const process = startStation(host, settings, ['spray', destination, `${count}`]);
+    const process = startStation(host, settings, ['spray', destination, `${count}`, `${sources}`]);
     await process.line();
     return new ForgedSources(process);
   }

@@ -1,6 +1,5 @@
 /** Queues whose networks have relays, with guests on sockets and others outside at loopback. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseMac } from '../../../dataplane/wire/mac-text.ts';
 import type { RelayReading, RelaySpec } from '../../../dataplane/worker/messages.ts';
 import type { RelaySession } from '../../../dataplane/worker/relay-listing.ts';
 import { VNI } from '../path/host.ts';
@@ -22,7 +21,7 @@ const ALLOWED = { allow: ['127.0.0.0/8', '::1/128'] };
 export function relaySpec(overrides: Partial<RelaySpec> = {}): RelaySpec {
   return {
     port: 0,
-    mac: parseMac('02:69:63:00:00:07'),
+    mac: '02:69:63:00:00:07',
     addresses: { v4: RELAY_4, v6: RELAY_6 },
     resolver: null,
     rules: ALLOWED,

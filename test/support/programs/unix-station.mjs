@@ -1,7 +1,7 @@
 // A station of a Layer 2 network on a Unix datagram socket, one frame a datagram, as a virtual machine is.
-// Usage: node unix-station.mjs PATH REMOTE MAC echo                    returns frames sent to MAC
-//        node unix-station.mjs PATH REMOTE MAC ask DESTINATION COUNT   sends COUNT numbers, expects them back
-//        node unix-station.mjs PATH REMOTE MAC spray DESTINATION COUNT sends from COUNT other addresses
+// Usage: node unix-station.mjs PATH REMOTE MAC echo                           returns frames sent to MAC
+//        node unix-station.mjs PATH REMOTE MAC ask DESTINATION COUNT          sends COUNT numbers, expects them back
+//        node unix-station.mjs PATH REMOTE MAC spray DESTINATION COUNT SOURCES  sends from SOURCES other addresses
 // Prints "ready" once MAC was announced. Echo ends with standard input, the others by themselves, each
 // with one line of JSON.
 import { randomBytes } from 'node:crypto';
@@ -9,7 +9,7 @@ import { rmSync } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 
-const [, , path, remote, mac, mode, destination, count] = process.argv;
+const [, , path, remote, mac, mode, destination, count, sources] = process.argv;
 const libc = koffi.load('libc.so.6');
 const socket = libc.func('int socket(int, int, int)');
 const bind = libc.func('int bind(int, void *, int)');
@@ -129,7 +129,7 @@ async function spray() {
   const startedAtMs = performance.now();
   for (let number = 0; number < Number(count); number++) {
     frame.writeUInt16BE(0x0600 | prefix, 6);
-    frame.writeUInt32BE(number, 8);
+    frame.writeUInt32BE(number % Number(sources), 8);
     await send(frame);
     if (number % BATCH === 0) receive();
   }
