@@ -1,5 +1,6 @@
 /** Learns from IGMP who wants which IPv4 group, and judges where IPv4 multicast goes. @see RFC 4541 §2.1 */
 import { checksum, sumBytes } from '../wire/checksum.ts';
+import * as records from '../wire/group-records.ts';
 import * as igmp from '../wire/igmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { Fragment } from '../wire/upper-layer.ts';
@@ -53,9 +54,9 @@ export class IgmpSnooper {
         return this.#hearQuery(view, ipAt, at, len, nowMs);
       case igmp.IgmpType.reportV1:
       case igmp.IgmpType.reportV2:
-        return this.#hearGroup(view, at + igmp.GROUP_AT, igmp.Interest.joins, nowMs);
+        return this.#hearGroup(view, at + igmp.GROUP_AT, records.Interest.joins, nowMs);
       case igmp.IgmpType.leave:
-        return this.#hearGroup(view, at + igmp.GROUP_AT, igmp.Interest.leaves, nowMs);
+        return this.#hearGroup(view, at + igmp.GROUP_AT, records.Interest.leaves, nowMs);
       case igmp.IgmpType.reportV3:
         return this.#hearRecords(view, at, len, nowMs);
       default:
@@ -75,12 +76,12 @@ export class IgmpSnooper {
   }
 
   #hearRecords(view: DataView, at: number, len: number, nowMs: number): Verdict {
-    if (!igmp.areRecordsWhole(view, at, len)) return this.#malformed();
-    let next = at + igmp.RECORDS_AT;
-    for (let left = igmp.recordCount(view, at); left > 0; left--) {
-      const interest = igmp.interest(igmp.recordKind(view, next), igmp.sourceCount(view, next));
-      this.#hearGroup(view, next + igmp.RECORD_GROUP_AT, interest, nowMs);
-      next += igmp.recordLen(view, next);
+    if (!records.areRecordsWhole(view, at, len, ipv4.ADDRESS_LEN)) return this.#malformed();
+    let next = at + records.RECORDS_AT;
+    for (let left = records.recordCount(view, at); left > 0; left--) {
+      const interest = records.interest(records.recordKind(view, next), records.sourceCount(view, next));
+      this.#hearGroup(view, next + records.RECORD_GROUP_AT, interest, nowMs);
+      next += records.recordLen(view, next, ipv4.ADDRESS_LEN);
     }
     return Verdict.routers;
   }
@@ -88,9 +89,9 @@ export class IgmpSnooper {
   #hearGroup(view: DataView, groupAt: number, interest: number, nowMs: number): Verdict {
     if (!isMulticast(view, groupAt)) return this.#malformed();
     if (!isReported(view, groupAt)) return Verdict.routers;
-    if (interest === igmp.Interest.joins) {
+    if (interest === records.Interest.joins) {
       this.#membership.join(this.#scope, view, groupAt, V4_WORDS, this.#port, nowMs);
-    } else if (interest === igmp.Interest.leaves) {
+    } else if (interest === records.Interest.leaves) {
       this.#membership.leave(this.#scope, view, groupAt, V4_WORDS, this.#port, nowMs);
     }
     return Verdict.routers;

@@ -1,5 +1,6 @@
 /** Learns from MLD who wants which IPv6 group, and judges where IPv6 multicast goes. @see RFC 4541 §3 */
-import { Interest, interest } from '../wire/igmp.ts';
+
+import * as records from '../wire/group-records.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import * as mld from '../wire/mld.ts';
 import { createUpperLayer, Fragment, IpProtocol } from '../wire/upper-layer.ts';
@@ -45,7 +46,7 @@ export class MldSnooper {
     this.#port = port;
     const isReport = mld.type(view, upper.at) === mld.MldType.reportV2;
     const isSound =
-      messageLen >= (isReport ? mld.REPORT_LEN : mld.V1_LEN) &&
+      messageLen >= (isReport ? records.REPORT_LEN : mld.V1_LEN) &&
       ipv6.hopLimit(view, at) === mld.HOP_LIMIT &&
       mld.isChecksumRight(view, at, upper.at, messageLen);
     return isSound ? this.#hear(view, at, upper.at, messageLen, nowMs) : this.#malformed();
@@ -61,7 +62,7 @@ export class MldSnooper {
     // Hosts that have no address yet report from ::. @see RFC 3590
     if (!isFromLink && !isAddress(view, ipAt + ipv6.SOURCE_AT, 0, 0)) return this.#malformed();
     if (type === mld.MldType.reportV2) return this.#hearRecords(view, at, len, nowMs);
-    const wish = type === mld.MldType.done ? Interest.leaves : Interest.joins;
+    const wish = type === mld.MldType.done ? records.Interest.leaves : records.Interest.joins;
     return this.#hearGroup(view, at + mld.GROUP_AT, wish, nowMs);
   }
 
@@ -75,12 +76,12 @@ export class MldSnooper {
   }
 
   #hearRecords(view: DataView, at: number, len: number, nowMs: number): Verdict {
-    if (!mld.areRecordsWhole(view, at, len)) return this.#malformed();
-    let next = at + mld.RECORDS_AT;
-    for (let left = mld.recordCount(view, at); left > 0; left--) {
-      const wish = interest(mld.recordKind(view, next), mld.sourceCount(view, next));
-      this.#hearGroup(view, next + mld.RECORD_GROUP_AT, wish, nowMs);
-      next += mld.recordLen(view, next);
+    if (!records.areRecordsWhole(view, at, len, ipv6.ADDRESS_LEN)) return this.#malformed();
+    let next = at + records.RECORDS_AT;
+    for (let left = records.recordCount(view, at); left > 0; left--) {
+      const wish = records.interest(records.recordKind(view, next), records.sourceCount(view, next));
+      this.#hearGroup(view, next + records.RECORD_GROUP_AT, wish, nowMs);
+      next += records.recordLen(view, next, ipv6.ADDRESS_LEN);
     }
     return Verdict.routers;
   }
@@ -88,9 +89,9 @@ export class MldSnooper {
   #hearGroup(view: DataView, groupAt: number, wish: number, nowMs: number): Verdict {
     if (view.getUint8(groupAt) !== MULTICAST) return this.#malformed();
     if (!isReported(view, groupAt)) return Verdict.routers;
-    if (wish === Interest.joins) {
+    if (wish === records.Interest.joins) {
       this.#membership.join(this.#scope, view, groupAt, V6_WORDS, this.#port, nowMs);
-    } else if (wish === Interest.leaves) {
+    } else if (wish === records.Interest.leaves) {
       this.#membership.leave(this.#scope, view, groupAt, V6_WORDS, this.#port, nowMs);
     }
     return Verdict.routers;

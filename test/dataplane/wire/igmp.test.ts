@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import * as records from '../../../dataplane/wire/group-records.ts';
 import * as igmp from '../../../dataplane/wire/igmp.ts';
 import { AT, exactView, viewOf } from './view-of.ts';
 
@@ -26,16 +27,16 @@ describe('igmp', () => {
 
   const first = '04000000 efffffff';
   const second = '06010002 ef010203 0a000001 0a000002 eeeeeeee';
-  const report = (count: string, records: string) => `2200beef0000${count}${records}`;
+  const report = (count: string, groups: string) => `2200beef0000${count}${groups}`;
 
   test('reads the records of a report', () => {
     const view = viewOf(report('0002', first + second));
-    expect(igmp.recordCount(view, AT)).toBe(2);
-    expect(igmp.areRecordsWhole(view, AT, 36)).toBe(true);
-    const secondAt = AT + igmp.RECORDS_AT + igmp.recordLen(view, AT + igmp.RECORDS_AT);
-    expect([igmp.recordKind(view, secondAt), igmp.sourceCount(view, secondAt)]).toEqual([6, 2]);
-    expect(view.getUint32(secondAt + igmp.RECORD_GROUP_AT)).toBe(0xef010203);
-    expect(igmp.recordLen(view, secondAt)).toBe(20);
+    expect(records.recordCount(view, AT)).toBe(2);
+    expect(records.areRecordsWhole(view, AT, 36, 4)).toBe(true);
+    const secondAt = AT + records.RECORDS_AT + records.recordLen(view, AT + records.RECORDS_AT, 4);
+    expect([records.recordKind(view, secondAt), records.sourceCount(view, secondAt)]).toEqual([6, 2]);
+    expect(view.getUint32(secondAt + records.RECORD_GROUP_AT)).toBe(0xef010203);
+    expect(records.recordLen(view, secondAt, 4)).toBe(20);
   });
 
   test.each([
@@ -44,13 +45,13 @@ describe('igmp', () => {
     ['fewer than announced', '0003', first + second, false],
     ['the last one cut in its header', '0001', first.slice(0, -2), false],
     ['the last one cut in its data', '0001', second.slice(0, -2), false],
-  ])('areRecordsWhole() judges %s', (_, count, records, whole) => {
-    const hex = report(count, records).replaceAll(' ', '');
-    expect(igmp.areRecordsWhole(exactView(hex), 0, hex.length / 2)).toBe(whole);
-    expect(igmp.areRecordsWhole(viewOf(hex), AT, hex.length / 2)).toBe(whole);
+  ])('areRecordsWhole() judges %s', (_, count, groups, whole) => {
+    const hex = report(count, groups).replaceAll(' ', '');
+    expect(records.areRecordsWhole(exactView(hex), 0, hex.length / 2, 4)).toBe(whole);
+    expect(records.areRecordsWhole(viewOf(hex), AT, hex.length / 2, 4)).toBe(whole);
   });
 
-  const { joins, leaves, none } = igmp.Interest;
+  const { joins, leaves, none } = records.Interest;
   test.each([
     [0, none, none],
     [1, leaves, joins],
@@ -61,6 +62,6 @@ describe('igmp', () => {
     [6, none, none],
     [7, none, none],
   ])('interest() of a record of kind %i, without and with sources', (kind, without, withSources) => {
-    expect([igmp.interest(kind, 0), igmp.interest(kind, 1)]).toEqual([without, withSources]);
+    expect([records.interest(kind, 0), records.interest(kind, 1)]).toEqual([without, withSources]);
   });
 });

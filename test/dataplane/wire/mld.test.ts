@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import * as records from '../../../dataplane/wire/group-records.ts';
 import * as mld from '../../../dataplane/wire/mld.ts';
 import { IpProtocol } from '../../../dataplane/wire/upper-layer.ts';
 import { v6Packet } from './packets.ts';
@@ -22,16 +23,16 @@ describe('mld', () => {
 
   const first = `04000000 ${GROUP}`;
   const second = `06010001 ${GROUP} fd77${'00'.repeat(14)} eeeeeeee`;
-  const report = (count: string, records: string) => `8f00beef0000${count}${records}`;
+  const report = (count: string, groups: string) => `8f00beef0000${count}${groups}`;
 
   test('reads the records of a report', () => {
     const view = viewOf(report('0002', first + second));
-    expect(mld.recordCount(view, AT)).toBe(2);
-    const secondAt = AT + mld.RECORDS_AT + mld.recordLen(view, AT + mld.RECORDS_AT);
-    expect([mld.recordKind(view, secondAt), mld.sourceCount(view, secondAt)]).toEqual([6, 1]);
-    expect(view.getUint16(secondAt + mld.RECORD_GROUP_AT)).toBe(0xff05);
-    expect(mld.recordLen(view, secondAt)).toBe(40);
-    expect(mld.areRecordsWhole(view, AT, 8 + 20 + 40)).toBe(true);
+    expect(records.recordCount(view, AT)).toBe(2);
+    const secondAt = AT + records.RECORDS_AT + records.recordLen(view, AT + records.RECORDS_AT, 16);
+    expect([records.recordKind(view, secondAt), records.sourceCount(view, secondAt)]).toEqual([6, 1]);
+    expect(view.getUint16(secondAt + records.RECORD_GROUP_AT)).toBe(0xff05);
+    expect(records.recordLen(view, secondAt, 16)).toBe(40);
+    expect(records.areRecordsWhole(view, AT, 8 + 20 + 40, 16)).toBe(true);
   });
 
   test.each([
@@ -39,9 +40,9 @@ describe('mld', () => {
     ['fewer than announced', '0003', first + second, false],
     ['the last one cut in its header', '0001', first.slice(0, -2), false],
     ['the last one cut in its data', '0001', second.slice(0, -2), false],
-  ])('areRecordsWhole() judges %s', (_, count, records, whole) => {
-    const hex = report(count, records).replaceAll(' ', '');
-    expect(mld.areRecordsWhole(exactView(hex), 0, hex.length / 2)).toBe(whole);
-    expect(mld.areRecordsWhole(viewOf(hex), AT, hex.length / 2)).toBe(whole);
+  ])('areRecordsWhole() judges %s', (_, count, groups, whole) => {
+    const hex = report(count, groups).replaceAll(' ', '');
+    expect(records.areRecordsWhole(exactView(hex), 0, hex.length / 2, 16)).toBe(whole);
+    expect(records.areRecordsWhole(viewOf(hex), AT, hex.length / 2, 16)).toBe(whole);
   });
 });
